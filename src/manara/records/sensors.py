@@ -1,0 +1,55 @@
+"""Feeds and sensors as a partner configures them, and the health that the node shows of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sensor of a feed: where it stands and how well it measures. One [[sensor]] table of a sensors file."""
+
+    name: str
+    sac: int = 0
+    sic: int = 0
+    feed: str = ""  # name of the feed; "": any
+    lat_deg: float = float("nan")
+    lon_deg: float = float("nan")
+    height_m: float = 0.0  # of the antenna above the WGS-84 ellipsoid
+    sigma_range_m: float = 70.0
+    sigma_azimuth_deg: float = 0.08
+    sigma_m: float = 30.0  # for sensors that measure positions
+    range_max_m: float = 470_000.0
+    period_s: float = 4.0
+    detection_probability: float = 0.9
+    domain: str = "air"  # air, sea, surface
+
+
+class FeedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One feed. ``url``: a path, "-", udp://[group@]host:port, tcp://host:port, tcp-listen://host:port,
+    serial:///dev/ttyUSB0?baud=38400."""
+
+    name: str
+    url: str
+    format: str = "auto"  # ais, beast, avr, sbs, aircraft-json, modes-jsonl, asterix, pcap, final, cot-xml, ...
+    editions: dict[str, str] = {}  # ASTERIX category -> edition, e.g. {"021": "0.23"}
+    receiver_lat_deg: float = float("nan")  # for surface positions and range plausibility
+    receiver_lon_deg: float = float("nan")
+    range_max_m: float = 700_000.0
+
+
+class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What the desk shows of one feed. Rates are over the last ten seconds of node time."""
+
+    name: str
+    format: str
+    url: str
+    state: str  # waiting, live, stale, lost, ended
+    last_seen_ns: int = 0
+    bytes_total: int = 0
+    records_total: int = 0
+    records_per_s: float = 0.0
+    rejects_total: int = 0
+    rejects: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    clock_offset_s: float | None = None  # median of (received - applicable), None when the source gives no time
+    detail: str = ""
