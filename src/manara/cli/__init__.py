@@ -1,0 +1,1 @@
+"""The command line, a contract: add, do not rename."""

@@ -1,0 +1,1 @@
+"""The screen: what operators see, over HTTP and WebSocket."""

@@ -1,0 +1,1 @@
+"""Scenarios that drive real nodes. Empty until its issue lands."""

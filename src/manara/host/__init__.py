@@ -1,0 +1,1 @@
+"""The program that runs one node: the only sockets, disk and clock of the product."""

@@ -1,0 +1,1 @@
+"""Dossiers, the watch log, consultations. Empty until its issue lands."""

@@ -1,0 +1,1 @@
+"""What was told to whom, provable. Empty until its issue lands."""

@@ -1,0 +1,1 @@
+"""Frames between partners. Empty until its issue lands."""

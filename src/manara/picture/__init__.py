@@ -1,0 +1,1 @@
+"""The picture: tracks joined with what is said of them, with trails and attention."""

@@ -1,0 +1,1 @@
+"""Joint procurement plans. Empty until its issue lands."""

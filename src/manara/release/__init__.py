@@ -1,0 +1,1 @@
+"""What an agreement lets another partner have. Empty until its issue lands."""

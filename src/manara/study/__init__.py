@@ -1,0 +1,1 @@
+"""What sharing is worth: the simulated world and, later, studies over it."""

@@ -1,0 +1,1 @@
+"""Who is in danger, where, when, how sure. Empty until its issue lands."""

@@ -1,0 +1,1 @@
+"""One truth on disk: journal, snapshot, recovery, poison inputs, over the Disk seam."""
