@@ -67,6 +67,13 @@ def sources(all_sources: list[Source]) -> list[Source]:
 
 
 @pytest.fixture(scope="session")
+def tests_and_tools(repository: Path) -> list[Source]:
+    """The Python files beside the package."""
+    paths = sorted(p for folder in ("tests", "tools", "bench", "examples") for p in (repository / folder).rglob("*.py"))
+    return [Source(p, p.relative_to(repository).as_posix(), p.read_text("utf-8")) for p in paths]
+
+
+@pytest.fixture(scope="session")
 def tracked(repository: Path) -> list[Path]:
     """Every file that git tracks and that exists; without git, every file of the folders that we ship."""
     try:
