@@ -96,3 +96,13 @@ class Views:
     health: tuple[FeedHealth, ...] = ()
     trails: Trails | None = None
     attention: U1 | None = None  # (n,) per track: 0 ordinary, 1 worth a look, 2 emergency or distress
+    refused: Mapping[str, int] = field(default_factory=dict)  # rows that tracking did not use, by reason, this step
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """What one step gives back. ``state`` is the node's; nobody else looks into it."""
+
+    state: object
+    effects: tuple[Effect, ...]
+    views: Views

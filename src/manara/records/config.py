@@ -1,0 +1,34 @@
+"""A node as its partner configures it: one TOML file."""
+
+from __future__ import annotations
+
+import msgspec
+
+from manara.records.sensors import FeedConfig, Sensor
+
+
+class ExitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One feed out. ``url``: udp://host:port, tcp-listen://host:port or a path. ``format``: asterix062, ais, cot,
+    geojson, sbs. ``period_s``: how often the picture is sent, seconds of node time."""
+
+    name: str
+    url: str
+    format: str
+    period_s: float = 4.0
+    sac: int = 0
+    sic: int = 0
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One partner's node. Bounds stand beside what they bound."""
+
+    name: str = "node"
+    title: str = ""
+    feeds: tuple[FeedConfig, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
+    exits: tuple[ExitConfig, ...] = ()
+    capacity: int = 16_384  # tracks to begin with; grows to a bound
+    stale_s: float = 15.0  # a feed without bytes for so long is shown as stale
+    desk_host: str = "127.0.0.1"
+    desk_port: int = 8777
+    folder: str = ""  # where journal and snapshots lie; "": beside the configuration
