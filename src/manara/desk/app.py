@@ -1,0 +1,181 @@
+"""The desk's application: the page, the picture as JSON, and the live columns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from litestar import Litestar, MediaType, Response, WebSocket, get, websocket
+from litestar.datastructures import CacheControlHeader, ResponseHeader
+from litestar.exceptions import NotFoundException, WebSocketDisconnect
+from litestar.params import Parameter
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
+
+from manara.desk import health, picture
+from manara.desk.guard import guard
+from manara.desk.hub import Hub, Sent, clock
+from manara.desk.source import Source
+
+STATIC = Path(__file__).parent / "static"
+LANGUAGES = ("en", "ar")
+MOST_CLIENTS = 64
+MOST_ROWS = 100_000
+
+_CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": _CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_UNBUILT = "<!doctype html><title>Manara</title><p>The desk's pages are not built. Run: make install</p>"
+
+Plain = dict[str, Any]
+Query = Annotated[str, Parameter(max_length=100)]
+Rows = Annotated[int, Parameter(ge=1, le=MOST_ROWS)]
+
+
+def build(source: Source, names: frozenset[str] = frozenset(), static: Path = STATIC) -> Litestar:
+    """The application for one source. ``names``: further host names under which it may be reached."""
+    hub = Hub(source)
+
+    @contextlib.asynccontextmanager
+    async def following(_: Litestar) -> AsyncIterator[None]:
+        task = asyncio.create_task(hub.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def guarded(app: ASGIApp) -> ASGIApp:
+        return guard(app, names)
+
+    return Litestar(
+        route_handlers=[*_reads(source), _live(hub), *_pages(static)],
+        lifespan=[following],
+        middleware=[guarded],
+        response_headers=[ResponseHeader(name=name, value=value) for name, value in HEADERS.items()],
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _reads(source: Source) -> list[Any]:
+    """The JSON endpoints: answered from the latest views, never from the step."""
+
+    @get("/api/tracks", sync_to_thread=False, media_type="application/geo+json")
+    def tracks(limit: Rows = MOST_ROWS, sort: Query = "number", descending: bool = False) -> Plain:
+        views = source.views()
+        return picture.collection(views, picture.ordered(views, sort, descending, limit))
+
+    @get("/api/tracks/{track_id:str}", sync_to_thread=False)
+    def track(track_id: str) -> Plain:
+        known = track_id.isdecimal() and len(track_id) <= 20 and int(track_id) < 1 << 64
+        plain = picture.details(source.views(), int(track_id)) if known else None
+        if plain is None:
+            raise NotFoundException(detail="no such track in the picture")
+        return plain
+
+    @get("/api/trails", sync_to_thread=False)
+    def trails() -> Plain:
+        return picture.trails(source.views())
+
+    @get("/api/health", sync_to_thread=False)
+    def feeds() -> Plain:
+        return health.health(source.views())
+
+    @get("/api/search", sync_to_thread=False)
+    def search(q: Query = "") -> Plain:
+        return {"found": picture.search(source.views(), q)}
+
+    @get("/api/config", sync_to_thread=False)
+    def config() -> Plain:
+        return _config(source)
+
+    @get("/api/land", sync_to_thread=False)
+    def land() -> Response[bytes]:
+        found = source.land()
+        if found is None:
+            raise NotFoundException(detail="the bundled coastline stands")
+        return Response(found, media_type="application/geo+json")
+
+    return [tracks, track, trails, feeds, search, config, land]
+
+
+def _config(source: Source) -> Plain:
+    centre = source.centre()
+    return {
+        **clock(source),
+        "land": "/api/land" if source.land() is not None else None,
+        "centre": {"lat": centre[0], "lon": centre[1], "zoom": centre[2]} if centre else None,
+        "languages": LANGUAGES,
+        "sorts": picture.SORTS,
+    }
+
+
+def _live(hub: Hub) -> Any:
+    @websocket("/ws")
+    async def live(socket: WebSocket[Any, Any, Any]) -> None:
+        if hub.clients >= MOST_CLIENTS:
+            await socket.close(code=1013, reason="too many screens")
+            return
+        await socket.accept()
+        hub.clients += 1
+        try:
+            await _until_first(_push(hub, socket), _listen(socket))
+        finally:
+            hub.clients -= 1
+
+    return live
+
+
+async def _push(hub: Hub, socket: WebSocket[Any, Any, Any]) -> None:
+    sent = Sent()
+    while (news := await hub.frames(sent)) is not None:
+        frames, sent = news
+        for frame in frames:
+            await socket.send_data(frame, mode="text" if isinstance(frame, str) else "binary")
+    await socket.close(code=1012)
+
+
+async def _listen(socket: WebSocket[Any, Any, Any]) -> None:
+    """A browser has nothing to say; reading tells us when it leaves."""
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await socket.receive_data(mode="binary")
+
+
+async def _until_first(*work: Any) -> None:
+    tasks = [asyncio.ensure_future(w) for w in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            with contextlib.suppress(WebSocketDisconnect):
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _pages(static: Path) -> list[Any]:
+    @get("/", sync_to_thread=False, media_type=MediaType.HTML, cache_control=CacheControlHeader(no_cache=True))
+    def page() -> str:
+        index = static / "index.html"
+        return index.read_text("utf-8") if index.is_file() else _UNBUILT
+
+    if not (static / "assets").is_dir():
+        return [page]
+    forever = CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
+    assets = create_static_files_router(path="/assets", directories=[static / "assets"], cache_control=forever)
+    return [page, assets]

@@ -1,0 +1,84 @@
+"""Who may speak to the desk: pages that the desk itself served, under a name that nobody else can own.
+
+Another site's page could open our WebSocket, or point a name of its own at 127.0.0.1 (DNS rebinding). A browser
+always sends Origin with a WebSocket and the name it used as Host; we take IP literals, localhost and our own name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+_NO = b"This address is not a name of this desk.\n"
+
+
+def host_allowed(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host header names us: an IP literal, localhost, or one of ``names``; any port.
+
+    >>> host_allowed("127.0.0.1:8777", frozenset()), host_allowed("[::1]", frozenset()), host_allowed("a.test", frozenset())
+    (True, True, False)
+    """
+    name = _name("//" + host)
+    if name == "localhost" or name in names:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def origin_allowed(origin: str | None, host: str) -> bool:
+    """Whether a WebSocket may open: no Origin (not a browser), or the page came from this very host and port.
+
+    >>> origin_allowed("http://127.0.0.1:8777", "127.0.0.1:8777"), origin_allowed("https://a.test", "127.0.0.1:8777")
+    (True, False)
+    """
+    if origin is None:
+        return True
+    scheme, _, rest = origin.partition("://")
+    return scheme in {"http", "https"} and rest.lower() == host.lower()
+
+
+def guard(app: ASGIApp, names: frozenset[str]) -> ASGIApp:
+    """The application behind the two checks."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await app(scope, receive, send)
+            return
+        host = _header(scope, b"host") or ""
+        if scope["type"] == "websocket":
+            if host_allowed(host, names) and origin_allowed(_header(scope, b"origin"), host):
+                await app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
+        elif host_allowed(host, names):
+            await app(scope, receive, send)
+        else:
+            for part in _refusal():
+                await send(part)
+
+    return guarded
+
+
+def _refusal() -> list[Message]:
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(_NO)).encode())]
+    return [
+        {"type": "http.response.start", "status": 421, "headers": headers},
+        {"type": "http.response.body", "body": _NO, "more_body": False},
+    ]
+
+
+def _name(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    found = [value for key, value in scope["headers"] if key == name]
+    return found[0].decode("latin-1") if len(found) == 1 else None

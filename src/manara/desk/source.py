@@ -1,0 +1,42 @@
+"""What the desk reads: the node's published views, and how the clock runs. The host implements it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from manara.records.inputs import Views
+
+
+class Source(Protocol):
+    """One node as its desk sees it. All calls come from the event loop that serves the desk."""
+
+    @property
+    def title(self) -> str:
+        """The node's name, for the header."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """live, recording or demo."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """Node seconds per real second: 1 live, 10 for a recording at ten times, 0 while paused."""
+        ...
+
+    def views(self) -> Views:
+        """The latest published views; never waits."""
+        ...
+
+    async def wait(self, after_sequence: int) -> Views:
+        """The views of the first step whose sequence is greater; waits for it."""
+        ...
+
+    def land(self) -> bytes | None:
+        """GeoJSON (WGS-84 polygons) that replaces the real coastline, for a fictional sea; None: the real one."""
+        ...
+
+    def centre(self) -> tuple[float, float, float] | None:
+        """Where the map opens: latitude and longitude in degrees, zoom. None: around the tracks."""
+        ...

@@ -1,0 +1,105 @@
+"""The picture as the browser gets it: a 32-byte header, then one column after another, 20 bytes a track.
+
+The page docs/spec/desk-wire.md is the specification, with a vector that both ends are tested on.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manara.records.inputs import Views
+from manara.records.reports import Domain, Flag
+from manara.records.tracks import Tracks
+
+MAGIC = b"MNRV"
+VERSION = 1
+HEADER = struct.Struct("<4sHHIIQq")  # magic, version, flags, rows, view, sequence, node time in ns
+COMPLETE = 1  # header flag: every track of the view is in this frame
+UNKNOWN = 0xFFFF  # course, speed: not known; age: more than the column holds
+
+_EARTH_M = 6_371_008.8  # mean radius; a display may be wrong by 0.3 % of a short step
+_AHEAD_S = {Domain.UNKNOWN: 60.0, Domain.AIR: 60.0, Domain.SEA: 300.0, Domain.LAND: 60.0}
+_SLOW_MPS = 0.5  # below it the course over ground is noise
+_ALARM = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE | Flag.DISTRESS
+_NOTICE = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP
+
+
+def encode(views: Views, slots: NDArray[np.uint32], view: int = 0) -> bytes:
+    """One frame of all tracks that have a position.
+
+    ``slots`` (n,) names the rows of ``views.tracks``. Positions are brought forward to the time in the header at
+    constant velocity, at most a minute (five at sea), so that all symbols stand at one time.
+
+    >>> frame = encode(Views(now_ns=1, sequence=7), np.zeros(0, np.uint32))
+    >>> len(frame), frame[:4]
+    (32, b'MNRV')
+    """
+    shown = np.isfinite(views.tracks.lat_rad) & np.isfinite(views.tracks.lon_rad)
+    tracks = views.tracks.take(shown)
+    lat_rad, lon_rad = _forward(tracks, views.now_ns)
+    speed_mps = np.hypot(tracks.ve_mps, tracks.vn_mps)
+    columns: list[NDArray[np.generic]] = [
+        slots[shown].astype("<u4"),
+        _e7(lon_rad),
+        _e7(lat_rad),
+        _steps(_direction_deg(tracks, speed_mps) * 100.0, 35_999),
+        _steps(speed_mps * 10.0, UNKNOWN - 1),
+        _ages(views.now_ns - tracks.updated_ns),
+        tracks.kind.astype(np.uint8),
+        _state(tracks, attention(views)[shown]),
+    ]
+    header = HEADER.pack(MAGIC, VERSION, COMPLETE, len(tracks), view, views.sequence, views.now_ns)
+    return b"".join([header, *(_padded(c) for c in columns)])
+
+
+def attention(views: Views) -> NDArray[np.uint8]:
+    """(n,) 0 ordinary, 1 worth a look, 2 emergency or distress: as the node says, else from the flags."""
+    if views.attention is not None and len(views.attention) == len(views.tracks):
+        return views.attention
+    flags = views.tracks.flags
+    level = np.where(flags & int(_ALARM), 2, np.where(flags & int(_NOTICE), 1, 0))
+    return np.where(flags & int(Flag.TEST), np.minimum(level, 1), level).astype(np.uint8)
+
+
+def _forward(tracks: Tracks, now_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    limit_s = np.array([_AHEAD_S[d] for d in Domain])[np.minimum(tracks.domain, len(Domain) - 1)]
+    ahead_s = np.clip((now_ns - tracks.time_ns) * 1e-9, 0.0, limit_s)
+    lat_rad = np.clip(tracks.lat_rad + np.nan_to_num(tracks.vn_mps) * ahead_s / _EARTH_M, -np.pi / 2, np.pi / 2)
+    parallel_m = _EARTH_M * np.maximum(np.cos(lat_rad), 1e-6)
+    lon_rad = tracks.lon_rad + np.nan_to_num(tracks.ve_mps) * ahead_s / parallel_m
+    return lat_rad, np.mod(lon_rad + np.pi, 2 * np.pi) - np.pi
+
+
+def _direction_deg(tracks: Tracks, speed_mps: NDArray[np.float64]) -> NDArray[np.float64]:
+    course = np.mod(np.arctan2(tracks.ve_mps, tracks.vn_mps), 2 * np.pi)
+    return np.degrees(np.where(speed_mps >= _SLOW_MPS, course, tracks.heading_rad))
+
+
+def _e7(angle_rad: NDArray[np.float64]) -> NDArray[np.int32]:
+    return np.rint(np.degrees(angle_rad) * 1e7).astype("<i4")
+
+
+def _steps(value: NDArray[np.float64], most: int) -> NDArray[np.uint16]:
+    whole = np.clip(np.floor(np.nan_to_num(value, nan=0.0, posinf=most)), 0, most)
+    return np.where(np.isnan(value), UNKNOWN, whole).astype("<u2")
+
+
+def _ages(age_ns: NDArray[np.int64]) -> NDArray[np.uint16]:
+    return np.clip(age_ns // 100_000_000, 0, UNKNOWN).astype("<u2")
+
+
+def _state(tracks: Tracks, level: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bits 0-1 life less one, 2-3 attention, 4-5 domain, 6 on the ground, 7 position suspect."""
+    ground = (tracks.flags & int(Flag.ON_GROUND)) != 0
+    suspect = (tracks.flags & int(Flag.POSITION_SUSPECT)) != 0
+    life = np.clip(tracks.life, 1, 4) - 1
+    bits = life | (level & 3) << 2 | (tracks.domain & 3) << 4 | ground.astype(np.uint8) << 6
+    return (bits | suspect.astype(np.uint8) << 7).astype(np.uint8)
+
+
+def _padded(column: NDArray[np.generic]) -> bytes:
+    raw = column.tobytes()
+    return raw + bytes(-len(raw) % 4)
