@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _NO = b"This address is not a name of this desk.\n"
@@ -17,8 +18,8 @@ _NO = b"This address is not a name of this desk.\n"
 def host_allowed(host: str, names: frozenset[str]) -> bool:
     """Whether a Host header names us: an IP literal, localhost, or one of ``names``; any port.
 
-    >>> host_allowed("127.0.0.1:8777", frozenset()), host_allowed("[::1]", frozenset()), host_allowed("a.test", frozenset())
-    (True, True, False)
+    >>> [host_allowed(host, frozenset()) for host in ("127.0.0.1:8777", "[::1]", "localhost:80", "a.test")]
+    [True, True, True, False]
     """
     name = _name("//" + host)
     if name == "localhost" or name in names:
@@ -46,17 +47,12 @@ def guard(app: ASGIApp, names: frozenset[str]) -> ASGIApp:
     """The application behind the two checks."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await app(scope, receive, send)
-            return
+        live = scope["type"] == ScopeType.WEBSOCKET
         host = _header(scope, b"host") or ""
-        if scope["type"] == "websocket":
-            if host_allowed(host, names) and origin_allowed(_header(scope, b"origin"), host):
-                await app(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
-        elif host_allowed(host, names):
+        if host_allowed(host, names) and (not live or origin_allowed(_header(scope, b"origin"), host)):
             await app(scope, receive, send)
+        elif live:
+            await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
         else:
             for part in _refusal():
                 await send(part)
@@ -80,5 +76,6 @@ def _name(url: str) -> str:
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
+    """The header's value; repeated headers are joined, so that two never look like one or none."""
     found = [value for key, value in scope["headers"] if key == name]
-    return found[0].decode("latin-1") if len(found) == 1 else None
+    return b",".join(found).decode("latin-1") if found else None

@@ -82,7 +82,8 @@ def search(views: Views, query: str) -> list[Plain]:
         if rank:
             ranked.append((rank, row))
     best = [row for _, row in sorted(ranked)[:MOST_FOUND]]
-    return [_feature(views, row, 0)["properties"] for row in best]
+    level = wire.attention(views)
+    return [_feature(views, row, int(level[row]))["properties"] for row in best]
 
 
 def trail(trails: Trails | None, track_id: int) -> list[list[Any]]:

@@ -97,7 +97,7 @@ def _state(tracks: Tracks, level: NDArray[np.uint8]) -> NDArray[np.uint8]:
     suspect = (tracks.flags & int(Flag.POSITION_SUSPECT)) != 0
     life = np.clip(tracks.life, 1, 4) - 1
     bits = life | (level & 3) << 2 | (tracks.domain & 3) << 4 | ground.astype(np.uint8) << 6
-    return (bits | suspect.astype(np.uint8) << 7).astype(np.uint8)
+    return np.asarray(bits | suspect.astype(np.uint8) << 7, dtype=np.uint8)
 
 
 def _padded(column: NDArray[np.generic]) -> bytes:
