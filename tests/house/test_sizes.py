@@ -92,8 +92,8 @@ def test_init_files_hold_names_and_prose_only(sources):
     assert not work, work
 
 
-# The console script's door, and PEP 562: these load the room when first asked.
-LAZY = {"main", "__getattr__"}
+# PEP 562: it loads the room when first asked.
+LAZY = {"__getattr__"}
 
 
 def test_every_file_begins_with_its_purpose(sources):

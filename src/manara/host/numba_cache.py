@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -32,7 +33,11 @@ def fingerprint() -> str:
 
 
 def default_root() -> Path:
-    """Where compiled kernels go when nobody says otherwise: the user's cache folder."""
+    """Where compiled kernels go when nobody says otherwise: beside the source in a checkout (so that program, tests
+    and ``make install`` share them), else in the user's cache folder."""
+    checkout = _PACKAGE.parents[1]
+    if (checkout / "pyproject.toml").is_file() and os.access(checkout, os.W_OK):
+        return checkout / ".cache" / "numba"
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(base) / "manara"
 
@@ -40,11 +45,16 @@ def default_root() -> Path:
 def configure(root: Path | None = None) -> Path:
     """Set ``NUMBA_CACHE_DIR`` for this process and its children unless it is set; return the folder in use.
 
-    Call it before anything imports numba: Numba reads the variable once.
+    Call it before anything imports numba: Numba reads the variable once. The folder holds code that will be run, so
+    only its owner may write there; where none can be made, a fresh one serves this process alone.
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return Path(chosen)
     folder = (root or default_root()) / f"numba-{fingerprint()}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="manara-numba-"))
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     return folder

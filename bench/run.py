@@ -1,0 +1,188 @@
+"""Run every benchmark and keep its figures.
+
+    python bench/run.py              all
+    python bench/run.py decode track those whose file name contains one of the words
+    python bench/run.py --check      run nothing; check the kept results against the schema
+
+A benchmark is a file bench/*.py that prints one JSON line per figure on standard output:
+``{"name": "asterix 048 decode", "value": 1.2e6, "unit": "records/s", "budget": 1e6, "better": "more"}``;
+``budget``, ``better`` (more, less) and any further fields are optional. What it prints besides goes to standard error.
+Results go to bench/results/<date>.json with the facts of the machine; a second run on one day replaces the figures
+that it measured anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from manara.host import numba_cache
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+LONGEST_S = 1_800.0  # one benchmark; then it is stopped and said
+
+
+def machine() -> dict[str, Any]:
+    """What a figure depends on."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("numpy", "numba", "msgspec", "manara")},
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def commit() -> str:
+    """Which state of the code was measured."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return told.stdout.strip()
+
+
+def figures(text: str) -> list[dict[str, Any]]:
+    """The JSON lines of a benchmark's output; other lines are passed over.
+
+    >>> figures('hello\\n{"name": "a", "value": 2, "unit": "s"}\\n{"x": 1}\\n')
+    [{'name': 'a', 'value': 2, 'unit': 's'}]
+    """
+    found = []
+    for line in text.splitlines():
+        if not line.startswith("{"):
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if not fault(row):
+            found.append(row)
+    return found
+
+
+def fault(row: dict[str, Any]) -> str:
+    """What a figure lacks, "" for nothing."""
+    if not isinstance(row.get("name"), str) or not isinstance(row.get("unit"), str):
+        return "name and unit must be text"
+    if not isinstance(row.get("value"), int | float) or math.isnan(row["value"]):
+        return "value must be a number"
+    return ""
+
+
+def within(row: dict[str, Any]) -> str:
+    """How a figure stands to its budget: "yes", "NO", or "" without one."""
+    if "budget" not in row:
+        return ""
+    good = row["value"] >= row["budget"] if row.get("better", "more") == "more" else row["value"] <= row["budget"]
+    return "yes" if good else "NO"
+
+
+def run_one(path: Path) -> tuple[list[dict[str, Any]], str]:
+    """Run one benchmark; gives its figures and what went wrong ("" for nothing)."""
+    print(f"{path.name} …", file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    try:
+        ran = subprocess.run(
+            [sys.executable, str(path)],
+            cwd=HERE.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return [], f"{path.name}: stopped after {LONGEST_S:.0f} s"
+    rows = [{"benchmark": path.stem, **row} for row in figures(ran.stdout)]
+    print(f"{path.name} {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+    if ran.returncode:
+        return rows, f"{path.name}: exit {ran.returncode}"
+    return rows, "" if rows else f"{path.name}: printed no figure"
+
+
+def keep(rows: list[dict[str, Any]], ran: set[str]) -> Path:
+    """Write today's file; figures of benchmarks that did not run now stay."""
+    path = RESULTS / f"{datetime.now(UTC).date().isoformat()}.json"
+    before = json.loads(path.read_text("utf-8"))["figures"] if path.exists() else []
+    kept = [row for row in before if row["benchmark"] not in ran]
+    RESULTS.mkdir(exist_ok=True)
+    whole = {"commit": commit(), "machine": machine(), "figures": kept + rows}
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The figures as a Markdown table, as the README shows them."""
+    lines = ["| what | figure | budget | within |", "|---|---:|---:|---|"]
+    for row in rows:
+        budget = f"{row['budget']:,.6g}" if "budget" in row else ""
+        lines.append(f"| {row['name']} | {row['value']:,.6g} {row['unit']} | {budget} | {within(row)} |")
+    return "\n".join(lines)
+
+
+def check() -> int:
+    """Read every kept result; 1 when one is not as it should be."""
+    faults = []
+    for path in sorted(RESULTS.glob("*.json")):
+        whole = json.loads(path.read_text("utf-8"))
+        faults += [f"{path.name}: no {key}" for key in ("commit", "machine", "figures") if key not in whole]
+        faults += [f"{path.name}: {row.get('name')}: {fault(row)}" for row in whole.get("figures", []) if fault(row)]
+    print("\n".join(faults) or "results are well formed")
+    return 1 if faults else 0
+
+
+def main(argv: list[str]) -> int:
+    """Run what was asked for; 1 when a benchmark failed."""
+    reader = argparse.ArgumentParser(description="Run the benchmarks and keep their figures.")
+    reader.add_argument("words", nargs="*", help="only files whose name contains one of these")
+    reader.add_argument("--check", action="store_true", help="check the kept results only")
+    args = reader.parse_args(argv)
+    if args.check:
+        return check()
+    numba_cache.configure()
+    paths = [p for p in sorted(HERE.glob("*.py")) if p.name != "run.py" and not p.name.startswith("_")]
+    paths = [p for p in paths if not args.words or any(word in p.stem for word in args.words)]
+    if not paths:
+        print("no such benchmark", file=sys.stderr)
+        return 2
+    rows: list[dict[str, Any]] = []
+    faults = []
+    for path in paths:
+        found, wrong = run_one(path)
+        rows += found
+        faults += [wrong] if wrong else []
+    where = keep(rows, {p.stem for p in paths})
+    print(table(rows))
+    print(f"\nkept in {where.relative_to(HERE.parent)}", file=sys.stderr)
+    print("\n".join(faults), file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""The bench runner keeps what was measured, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+
+
+@pytest.fixture
+def run(repository, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("bench_run", repository / "bench/run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "HERE", tmp_path)
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    return module
+
+
+def benchmark(folder, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+
+
+def line(name: str, value: float, **more) -> str:
+    return "print(" + repr(json.dumps({"name": name, "value": value, "unit": "s", **more})) + ")\n"
+
+
+def kept(run) -> list[dict]:
+    (path,) = run.RESULTS.glob("*.json")
+    return json.loads(path.read_text())["figures"]
+
+
+def test_figures_are_kept_with_the_machine(run, tmp_path, capsys):
+    benchmark(tmp_path, "one.py", "print('noise')\n" + line("a", 1.5, budget=1.0, better="less"))
+    assert run.main([]) == 0
+    (path,) = run.RESULTS.glob("*.json")
+    whole = json.loads(path.read_text())
+    assert {"cpu", "cores", "python", "numpy", "numba"} <= set(whole["machine"])
+    assert whole["figures"] == [
+        {"benchmark": "one", "name": "a", "value": 1.5, "unit": "s", "budget": 1.0, "better": "less"}
+    ]
+    assert "| a | 1.5 s | 1 | NO |" in capsys.readouterr().out
+    assert run.main(["--check"]) == 0
+
+
+def test_a_second_run_replaces_only_what_it_measured(run, tmp_path):
+    benchmark(tmp_path, "one.py", line("a", 1))
+    benchmark(tmp_path, "two.py", line("b", 2))
+    assert run.main([]) == 0
+    benchmark(tmp_path, "one.py", line("a", 3))
+    assert run.main(["one"]) == 0
+    assert {row["name"]: row["value"] for row in kept(run)} == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize("text", ["raise SystemExit(3)\n", "print('no figure')\n", 'print(\'{"name": "x"}\')\n'])
+def test_a_failed_benchmark_is_said(run, tmp_path, capsys, text):
+    benchmark(tmp_path, "bad.py", text)
+    benchmark(tmp_path, "good.py", line("a", 1))
+    assert run.main([]) == 1
+    assert "bad.py" in capsys.readouterr().err
+    assert [row["name"] for row in kept(run)] == ["a"]
+
+
+def test_a_number_that_is_none_is_no_figure(run):
+    assert (
+        run.figures('{"name": "a", "value": NaN, "unit": "s"}\n{"name": "a", "value": "2", "unit": "s"}\n{bad\n') == []
+    )
+
+
+def test_nothing_asked_for_is_said(run):
+    assert run.main(["nothing"]) == 2
+
+
+def test_kept_results_of_the_project_are_well_formed(repository):
+    for path in (repository / "bench/results").glob("*.json"):
+        whole = json.loads(path.read_text())
+        assert {"commit", "machine", "figures"} <= set(whole), path.name
+        for row in whole["figures"]:
+            assert isinstance(row["value"], int | float), (path.name, row)
