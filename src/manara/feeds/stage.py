@@ -16,7 +16,6 @@ import numpy as np
 
 from manara.feeds import formats
 from manara.feeds.decoder import Decoder, Options, Plain
-
 from manara.records.batch import Batch
 from manara.records.inputs import Chunk, FeedState, Input, Overflow, Skip
 from manara.records.reject import Reject

@@ -35,12 +35,12 @@ class WallClock:
 
 
 class RecordedClock:
-    """Runs from a given start at a given speed, on the machine's monotonic clock. ``seek`` moves it."""
+    """Shows ``start_ns`` at the monotonic moment ``began_ns`` (default: now) and runs at a given speed from there."""
 
-    def __init__(self, start_ns: int, speed: float = 1.0) -> None:
+    def __init__(self, start_ns: int, speed: float = 1.0, began_ns: int | None = None) -> None:
         self.speed = speed
         self._start_ns = start_ns
-        self._began = time.monotonic_ns()
+        self._began = time.monotonic_ns() if began_ns is None else began_ns
 
     def now_ns(self) -> int:
         """Recorded time that corresponds to now."""

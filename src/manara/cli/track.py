@@ -1,0 +1,59 @@
+"""manara track: recorded feeds to tracks, offline."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from manara.cli import arguments, watch
+
+if TYPE_CHECKING:
+    from manara.records.inputs import Views
+
+
+def add(commands: arguments.Commands) -> None:
+    """Add the command."""
+    track = arguments.command(
+        commands, "track", "recorded feeds to tracks, offline", "manara track harbour.nmea --out tracks.parquet"
+    )
+    arguments.sources(track)
+    track.add_argument("--out", type=Path, required=True, help="Parquet file of track states")
+    track.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Track, and say how many tracks of how many identities there were."""
+    from manara.host import offline, recording
+
+    recordings, config = watch.load(args)
+    seconds = (max(r.end_ns for r in recordings) - min(r.start_ns for r in recordings)) // 1_000_000_000
+    tracks: set[int] = set()
+    identities: dict[int, set[int]] = {}
+    with arguments.progress(seconds, "s") as bar:
+
+        def each(views: Views) -> None:
+            bar.update(1)
+            ids = views.tracks.track_id.tolist()
+            for track_id, identity in zip(ids, views.tracks.identity.tolist(), strict=True):
+                if track_id not in tracks or identity not in identities:
+                    identities.setdefault(identity, set()).add(track_id)
+            tracks.update(ids)
+
+        last = offline.run(config, recording.windows(recordings), args.out, each)
+    _say(last, tracks, identities, args.out)
+    return 0
+
+
+def _say(last: Views, tracks: set[int], identities: dict[int, set[int]], out: Path) -> None:
+    named = {identity: ids for identity, ids in identities.items() if identity}
+    single = sum(len(ids) == 1 for ids in named.values())
+    share = f" ({100 * single / len(named):.1f} %)" if named else ""
+    print(f"{len(tracks):,} tracks; {len(named):,} identities, of which {single:,} are one track each{share}")
+    for feed in last.health:
+        reasons = ", ".join(f"{n:,} {why}" for why, n in sorted(feed.rejects.items(), key=lambda x: -x[1])[:5])
+        print(
+            f"{feed.name}: {feed.records_total:,} records, {feed.rejects_total:,} rejects"
+            + (f" ({reasons})" if reasons else "")
+        )
+    print(f"written to {out}")

@@ -1,0 +1,104 @@
+"""The demo: one node, a fictional sea, real bytes through real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from manara.host.clock import RecordedClock
+from manara.host.problems import BadInput
+from manara.host.running import Face, Running, memory_turn
+from manara.records.config import NodeConfig
+from manara.records.sensors import FeedConfig
+from manara.study import scenario as scenarios
+from manara.study.land import land_geojson
+from manara.study.world import feeds, sensors
+
+START_WAIT_S = 60.0  # for the transmitter to make its world
+
+
+@dataclass
+class Demo:
+    """A running node and the transmitter that feeds it."""
+
+    running: Running
+    transmitter: asyncio.subprocess.Process
+
+    async def work(self) -> None:
+        """Feed the node until cancelled, then end the transmitter."""
+        try:
+            await self.running.run_live()
+        finally:
+            if self.transmitter.returncode is None:
+                self.transmitter.kill()
+            await self.transmitter.wait()
+
+
+async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> Demo:
+    """Start the transmitter and make a node that listens to it. Raises BadInput for an unknown scenario."""
+    try:
+        scenario = scenarios.load(scenarios.find(name))
+    except ValueError as fault:
+        raise BadInput(str(fault), "--scenario") from None
+    udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
+    transmitter = await _start(name, seed, speed, udp)
+    ports = await _ports(transmitter)
+    config = NodeConfig(
+        name=scenario.name,
+        feeds=tuple(_with_url(feed, udp, ports) for feed in feeds(scenario)),
+        sensors=sensors(scenario),
+    )
+    start_ns = scenarios.start_ns(scenario)
+    began_ns = time.monotonic_ns()
+    assert transmitter.stdin is not None  # noqa: S101 - it was opened as a pipe
+    transmitter.stdin.write(f"{began_ns}\n".encode())
+    face = Face(
+        title=scenario.title_ar if arabic else scenario.title,
+        mode="demo",
+        land=msgspec.json.encode(land_geojson(scenario)),
+        centre=(scenario.lat_deg, scenario.lon_deg, 7.0),
+    )
+    clock = RecordedClock(start_ns, speed, began_ns)
+    return Demo(Running(config, clock, memory_turn(config), face), transmitter)
+
+
+def _with_url(feed: FeedConfig, udp: dict[str, int], ports: dict[str, int]) -> FeedConfig:
+    where = f"udp://127.0.0.1:{udp[feed.name]}" if feed.name in udp else f"tcp://127.0.0.1:{ports[feed.name]}"
+    return msgspec.structs.replace(feed, url=where)
+
+
+def _free_udp_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+async def _start(name: str, seed: int, speed: float, udp: dict[str, int]) -> asyncio.subprocess.Process:
+    said = [f"--udp={channel}={port}" for channel, port in udp.items()]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "manara.exercise.transmitter",
+        name,
+        f"--seed={seed}",
+        f"--speed={speed}",
+        *said,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl+C is for us; we end it
+    )
+
+
+async def _ports(transmitter: asyncio.subprocess.Process) -> dict[str, int]:
+    assert transmitter.stdout is not None  # noqa: S101 - it was opened as a pipe
+    line = await asyncio.wait_for(transmitter.stdout.readline(), START_WAIT_S)
+    if not line:
+        raise RuntimeError("the transmitter ended before it began; its own words stand above")
+    ports: dict[str, int] = json.loads(line)["ports"]
+    return ports

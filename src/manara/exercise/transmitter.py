@@ -1,0 +1,104 @@
+"""The air and the sea of a scenario, on real sockets: a program of its own that a demo or exercise starts.
+
+It opens a TCP server for each stream channel, prints one JSON line with the ports, reads one line with the moment of
+the start (monotonic ns) from standard input, then transmits at the scenario's speed until standard input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+
+from manara.study import scenario as scenarios
+from manara.study.world import Emission, World, feeds
+
+STEP_S = 0.1  # wall seconds between two looks at the world
+LAG_BYTES = 8 << 20  # waiting for one listener; beyond, it is cut off
+
+
+class Air:
+    """The sockets of all channels."""
+
+    def __init__(self, udp_ports: dict[str, int]) -> None:
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._ports = udp_ports
+        self._peers: dict[str, set[asyncio.StreamWriter]] = {}
+
+    async def open(self, channels: list[str]) -> dict[str, int]:
+        """A TCP server on loopback for each stream channel; gives their ports."""
+        ports = {}
+        for channel in channels:
+            self._peers[channel] = set()
+            server = await asyncio.start_server(self._server(channel), "127.0.0.1", 0)
+            ports[channel] = int(server.sockets[0].getsockname()[1])
+        return ports
+
+    def _server(self, channel: str):  # noqa: ANN202 - asyncio's callback type says nothing more
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._peers[channel].add(writer)
+            with suppress(OSError):
+                while await reader.read(1024):
+                    pass
+            self._peers[channel].discard(writer)
+
+        return serve
+
+    def send(self, emission: Emission) -> None:
+        """One emission to whoever listens on its channel."""
+        if emission.channel in self._ports:
+            with suppress(OSError):
+                self._udp.sendto(emission.data, ("127.0.0.1", self._ports[emission.channel]))
+            return
+        for peer in tuple(self._peers.get(emission.channel, ())):
+            if peer.transport.get_write_buffer_size() > LAG_BYTES:
+                peer.transport.abort()
+            else:
+                peer.write(emission.data)
+
+
+async def transmit(world: World, air: Air, start_ns: int, speed: float, began_ns: int, over: threading.Event) -> None:
+    """Keep the world at the scenario's time until ``over``."""
+    while not over.is_set():
+        until_ns = start_ns + int((time.monotonic_ns() - began_ns) * speed)
+        for emission in await asyncio.to_thread(world.advance, until_ns):
+            air.send(emission)
+        await asyncio.sleep(STEP_S)
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Open, say where, wait for the start, transmit."""
+    scenario = scenarios.load(scenarios.find(args.scenario))
+    udp_ports = {name: int(port) for name, _, port in (x.partition("=") for x in args.udp)}
+    air = Air(udp_ports)
+    streams = [feed.name for feed in feeds(scenario) if feed.name not in udp_ports]
+    ports = await air.open(streams)
+    world = World(scenario, args.seed)
+    print(json.dumps({"ports": ports}), flush=True)
+    loop = asyncio.get_running_loop()
+    began_ns = int(await loop.run_in_executor(None, sys.stdin.readline) or "0")
+    if not began_ns:
+        return
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    await transmit(world, air, scenarios.start_ns(scenario), args.speed, began_ns, over)
+
+
+def main() -> None:
+    """Entry of the program of its own."""
+    parser = argparse.ArgumentParser(prog="python -m manara.exercise.transmitter")
+    parser.add_argument("scenario")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--udp", action="append", default=[], metavar="CHANNEL=PORT")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

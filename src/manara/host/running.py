@@ -1,0 +1,147 @@
+"""One node, running: its feeds, its steps, its views, its exits.
+
+::
+
+    supply (sockets or recordings) ─▶ turn (node.step, in a thread of its own) ─▶ views ─▶ desk
+                                                                               └▶ effects ─▶ exits
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from manara.host import address, exits, sources
+from manara.host.clock import Clock, RecordedClock
+from manara.host.intake import Intake
+from manara.node import state as node
+from manara.node.step import step
+from manara.records.config import NodeConfig
+from manara.records.inputs import Effect, Input, Stepped, Views
+
+SECOND_NS = 1_000_000_000
+TICK_NS = SECOND_NS  # of node time
+TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
+
+Turn = Callable[[tuple[Input, ...], int], Stepped]
+
+
+def memory_turn(config: NodeConfig) -> Turn:
+    """Steps without a journal: for `watch` and for recordings, which can be read again."""
+    held = node.init(config)
+
+    def turn(inputs: tuple[Input, ...], now_ns: int) -> Stepped:
+        return step(held, inputs, now_ns)
+
+    return turn
+
+
+@dataclass(frozen=True)
+class Face:
+    """How the desk introduces this node."""
+
+    title: str
+    mode: str  # live, recording, demo
+    land: bytes | None = None
+    centre: tuple[float, float, float] | None = None
+
+
+class Running:
+    """A node at work. It is the desk's source: `views` and `wait` give what the last step published."""
+
+    def __init__(self, config: NodeConfig, clock: Clock, turn: Turn, face: Face) -> None:
+        self.config, self.clock, self._turn, self._face = config, clock, turn, face
+        self._views = Views()
+        self._published = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
+        self._exits: dict[str, exits.Exit] = {}
+
+    @property
+    def title(self) -> str:
+        """The node's name, for the header."""
+        return self._face.title
+
+    @property
+    def mode(self) -> str:
+        """live, recording or demo."""
+        return self._face.mode
+
+    @property
+    def speed(self) -> float:
+        """Node seconds per real second."""
+        return self.clock.speed
+
+    def land(self) -> bytes | None:
+        """Fictional land, where the sea is fictional."""
+        return self._face.land
+
+    def centre(self) -> tuple[float, float, float] | None:
+        """Where the map opens."""
+        return self._face.centre
+
+    def views(self) -> Views:
+        """The latest published views."""
+        return self._views
+
+    async def wait(self, after_sequence: int) -> Views:
+        """The first views with a greater sequence."""
+        while self._views.sequence <= after_sequence:
+            await self._published.wait()
+        return self._views
+
+    async def run_live(self) -> None:
+        """Follow the configured feeds until cancelled. Raises BadInput when a feed or exit cannot be opened."""
+        intake = Intake(len(self.config.feeds))
+        async with asyncio.TaskGroup() as tasks:
+            await self._open_exits()
+            for index, feed in enumerate(self.config.feeds):
+                door = sources.Feed(index, address.parse(feed.url), intake, self.clock)
+                tasks.create_task(sources.follow(door), name=feed.name)
+            tasks.create_task(self._tick(intake))
+
+    async def _tick(self, intake: Intake) -> None:
+        now_ns = self.clock.now_ns()
+        while True:
+            now_ns = max(now_ns + TICK_NS, self.clock.now_ns() + int(TICK_WALL_S * self.clock.speed * SECOND_NS))
+            now_ns = now_ns // TICK_NS * TICK_NS
+            await asyncio.sleep(self.clock.wait_s(now_ns))
+            now_ns = max(now_ns, self.clock.now_ns())
+            await self._one_turn(intake.take(now_ns), now_ns)
+
+    async def run_recorded(self, windows: Iterator[tuple[int, tuple[Input, ...]]]) -> None:
+        """Play windows of recorded time at the clock's pace, a step for each; returns at the end."""
+        await self._open_exits()
+        first = True
+        for now_ns, inputs in windows:
+            if first and isinstance(self.clock, RecordedClock):
+                self.clock = RecordedClock(now_ns, self.clock.speed)  # the first step may have waited for the start
+                first = False
+            await asyncio.sleep(self.clock.wait_s(now_ns))
+            await self._one_turn(inputs, now_ns)
+
+    async def _one_turn(self, inputs: tuple[Input, ...], now_ns: int) -> None:
+        loop = asyncio.get_running_loop()
+        stepped = await loop.run_in_executor(self._thread, self._turn, inputs, now_ns)
+        self._perform(stepped.effects)
+        self._views = stepped.views
+        self._published.set()
+        self._published = asyncio.Event()
+
+    async def _open_exits(self) -> None:
+        for one in self.config.exits:
+            self._exits[one.name] = await exits.open_exit(one)
+
+    def _perform(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if effect.exit in self._exits:
+                self._exits[effect.exit].send(effect.data)
+
+    def close(self) -> None:
+        """Shut exits and the step's thread."""
+        for one in self._exits.values():
+            with suppress(OSError):
+                one.close()
+        self._thread.shutdown(wait=True)
