@@ -192,18 +192,39 @@ def test_the_first_screen(repository):
     assert not re.search(r"!\[", "\n".join(lines)) or (repository / "docs/desk/picture-en.png").exists()
 
 
+def listed(page: str, mark: str) -> set[tuple[str, ...]]:
+    """The commands of the reference's table that carry a mark."""
+    found = re.findall(rf"^\| {mark} \| `manara ((?:[a-z]+(?=[ `]) ?)+)", page, flags=re.MULTILINE)
+    return {tuple(words.split()) for words in found}
+
+
+def test_the_table_of_commands_is_read():
+    page = "| ✓ | `manara node init C.toml` | x |\n| ✓ | `manara demo [--port P]` | y |\n| – | `manara plan …` | z |\n"
+    assert listed(page, "✓") == {("node", "init"), ("demo",)}
+    assert listed(page, "–") == {("plan",)}
+
+
 def test_the_reference_lists_what_exists(repository):
-    """docs/reference/cli.md marks with ✓ exactly the commands that the program has."""
+    """docs/reference/cli.md marks with ✓ what the program has, and with – what it has not."""
     page = (repository / "docs/reference/cli.md").read_text("utf-8")
-    marked = {tuple(m.split()) for m in re.findall(r"^\| ✓ \| `manara ([a-z ]+?)[` A-Z\[]", page, flags=re.MULTILINE)}
-    assert marked
-    missing = [" ".join(words) for words in marked if help_of(words) is None]
+    missing = [" ".join(words) for words in listed(page, "✓") if help_of(words) is None]
     assert not missing, missing
-    promised = {
-        tuple(m.split()) for m in re.findall(r"^\| – \| `manara ([a-z ]+?)[` A-Z|\[…]", page, flags=re.MULTILINE)
-    }
-    there = [" ".join(words) for words in promised if help_of(words) is not None]
+    there = [" ".join(words) for words in listed(page, "–") if help_of(words) is not None]
     assert not there, f"these exist now: mark them {there}"
+    offered = set(re.findall(r"^ {4}([a-z]+)(?= |$)", help_of(()) or "", flags=re.MULTILINE))
+    assert offered == {words[0] for words in listed(page, "✓")}
+
+
+def test_each_command_shows_an_example(repository):
+    page = (repository / "docs/reference/cli.md").read_text("utf-8")
+    silent = [words for words in listed(page, "✓") if "example: manara" not in (help_of(words) or "")]
+    assert not silent, silent
+
+
+def test_tests_that_the_pages_name_exist(pages, repository):
+    named = {m for text in pages.values() for m in re.findall(r"`(tests/[\w/.]+)`", text)}
+    assert len(named) > 10
+    assert not [name for name in named if not (repository / name).exists()]
 
 
 def test_adr_are_numbered_without_a_gap(repository):
