@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from manara.host import address, exits, sources
 from manara.host.clock import Clock, RecordedClock
@@ -26,14 +27,14 @@ SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
 TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
 
-Turn = Callable[[tuple[Input, ...], int], Stepped]
+Turn = Callable[[tuple[Input, ...], int], Stepped[Any]]
 
 
 def memory_turn(config: NodeConfig) -> Turn:
     """Steps without a journal: for `watch` and for recordings, which can be read again."""
     held = node.init(config)
 
-    def turn(inputs: tuple[Input, ...], now_ns: int) -> Stepped:
+    def turn(inputs: tuple[Input, ...], now_ns: int) -> Stepped[Any]:
         return step(held, inputs, now_ns)
 
     return turn
@@ -52,8 +53,15 @@ class Face:
 class Running:
     """A node at work. It is the desk's source: `views` and `wait` give what the last step published."""
 
-    def __init__(self, config: NodeConfig, clock: Clock, turn: Turn, face: Face) -> None:
-        self.config, self.clock, self._turn, self._face = config, clock, turn, face
+    def __init__(
+        self,
+        config: NodeConfig,
+        clock: Clock,
+        turn: Turn,
+        face: Face,
+        done: Callable[[tuple[Effect, ...]], None] = lambda _: None,
+    ) -> None:
+        self.config, self.clock, self._turn, self._face, self._done = config, clock, turn, face, done
         self._views = Views()
         self._published = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
@@ -138,6 +146,7 @@ class Running:
         for effect in effects:
             if effect.exit in self._exits:
                 self._exits[effect.exit].send(effect.data)
+        self._done(effects)
 
     def close(self) -> None:
         """Shut exits and the step's thread."""

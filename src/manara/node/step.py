@@ -19,7 +19,7 @@ from manara.records.inputs import Input, Stepped
 from manara.tracking import stage as tracking
 
 
-def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped:
+def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]:
     """Move a node on to ``now_ns`` with what came in since. ``now_ns`` never goes back: an earlier one counts as the
     last. The given state is used up; the returned one is the node."""
     now_ns = state.now_ns = max(now_ns, state.now_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -55,6 +56,8 @@ class Skip(msgspec.Struct, frozen=True, tag="skip", array_like=True):
     why: str = "poison"
 
 
+S = TypeVar("S")
+
 Input = Chunk | FeedState | ClockJump | Overflow | Skip
 
 
@@ -96,13 +99,14 @@ class Views:
     health: tuple[FeedHealth, ...] = ()
     trails: Trails | None = None
     attention: U1 | None = None  # (n,) per track: 0 ordinary, 1 worth a look, 2 emergency or distress
+    trouble: str = ""  # why the picture does not go on (a full disk, a damaged journal); "": it does
     refused: Mapping[str, int] = field(default_factory=dict)  # rows that tracking did not use, by reason, this step
 
 
 @dataclass(frozen=True, eq=False)
-class Stepped:
+class Stepped(Generic[S]):
     """What one step gives back. ``state`` is the node's; nobody else looks into it."""
 
-    state: object
+    state: S
     effects: tuple[Effect, ...]
     views: Views

@@ -1,0 +1,63 @@
+"""manara playback: a recorded hour on the desk."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from manara.cli import arguments
+from manara.host.problems import BadInput
+
+
+def add(commands: arguments.Commands) -> None:
+    """Add the command."""
+    playback = arguments.command(
+        commands, "playback", "what a node heard, played again on the desk", "manara playback harbour.node --speed 10"
+    )
+    playback.add_argument("folder", metavar="DIR", type=Path, help="the folder of a node (journal and configuration)")
+    playback.add_argument("--speed", type=float, default=1.0, help="against real time (default 1)")
+    playback.add_argument("--duration", type=float, help="end after so many seconds")
+    arguments.desk(playback)
+    playback.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play the journal through the same step."""
+    if not 0 < args.speed <= 1000:
+        raise BadInput(f"not a speed: {args.speed}", "--speed", "more than 0, up to 1000")
+    return asyncio.run(_run(args))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    from manara.cli import serving
+    from manara.host import kept
+    from manara.host.clock import RecordedClock
+    from manara.host.running import Face, Running, memory_turn
+
+    config = kept.read_config(args.folder)
+    disk = kept.open_folder(args.folder)
+    try:
+        first_ns, last_ns, steps, differs = kept.summary(disk)
+        if not steps:
+            raise BadInput("holds no step", str(args.folder))
+        print(f"{args.folder}: {steps:,} steps, {_when(first_ns)} to {_when(last_ns)}", file=sys.stderr)
+        if differs:
+            print(f"recorded under another {differs}: the tracks may differ in the last digits", file=sys.stderr)
+        # what left the node then does not leave again: no exits
+        silent = type(config)(name=config.name, title=config.title, feeds=config.feeds, sensors=config.sensors)
+        running = Running(
+            silent,
+            RecordedClock(first_ns, args.speed),
+            memory_turn(silent),
+            Face(config.title or config.name, "recording"),
+        )
+        return await serving.run(running, running.run_recorded(kept.windows(disk)), args)
+    finally:
+        disk.close()
+
+
+def _when(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,143 @@
+"""A node whose life is kept: journal, snapshots and recovery in one folder; and what such a folder holds."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from manara.host.disk import FolderDisk
+from manara.host.problems import BadInput
+from manara.node import state as node
+from manara.node.durable import journal, poison
+from manara.node.durable.disk import DiskError
+from manara.node.durable.frames import About, Record, Verdict
+from manara.node.durable.journal import End
+from manara.node.durable.recovery import Machine
+from manara.node.durable.runner import Runner
+from manara.node.step import step
+from manara.records.config import NodeConfig
+from manara.records.inputs import Effect, Input, Stepped
+
+CONFIG_NAME = "config.msgpack"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def about() -> About:
+    """What decides whether a replay is bit for bit the same: this build on this machine."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        if path.relative_to(_PACKAGE).parts[0] not in ("desk", "cli", "exercise", "planning", "study"):
+            digest.update(path.read_bytes())
+    return About(
+        build=f"{metadata.version('manara')}+{digest.hexdigest()}",
+        glibc=" ".join(platform.libc_ver()),
+        cpu=_cpu(),
+        numba=metadata.version("numba"),
+    )
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def machine(config: NodeConfig) -> Machine[node.State]:
+    """The node's step as the runner takes it."""
+    return Machine(
+        init=lambda: node.init(config),
+        step=step,
+        dump=node.dump,
+        load=lambda plain: node.load(plain, config),
+    )
+
+
+class KeptNode:
+    """A node over a folder: ``turn`` is journalled and synced before anything that it causes may leave."""
+
+    def __init__(self, config: NodeConfig, folder: Path) -> None:
+        try:
+            self._disk = FolderDisk(folder)
+            self._disk.write_whole(CONFIG_NAME, msgspec.msgpack.encode(config))
+            self.runner = Runner(self._disk, machine(config), about())
+        except DiskError as fault:
+            raise BadInput(str(fault), str(folder)) from None
+
+    def turn(self, inputs: tuple[Input, ...], now_ns: int) -> Stepped[None]:
+        """One step. While the disk refuses, the last picture stands and says why."""
+        refused = self.runner.offer(inputs)
+        if self.runner.halted is not None:
+            self.runner.resume()
+        result = self.runner.turn(now_ns)
+        trouble = f"halted: {result.halted.why}: {result.halted.detail}" if result.halted else ""
+        if refused:
+            trouble = f"{trouble} {len(refused)} inputs dropped".strip()
+        views = replace(result.views, trouble=trouble) if trouble else result.views
+        return Stepped(None, result.effects, views)
+
+    def done(self, effects: tuple[Effect, ...]) -> None:
+        """These have left."""
+        self.runner.done([one.effect_id for one in effects])
+
+    def close(self) -> None:
+        """End in order: a snapshot, and the lock is let go."""
+        self.runner.close()
+        self._disk.close()
+
+
+def read_config(folder: Path) -> NodeConfig:
+    """The configuration under which a folder was recorded. Raises BadInput."""
+    path = folder / CONFIG_NAME
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=NodeConfig)
+    except OSError as fault:
+        raise BadInput(f"no recording of a node: {fault.strerror}", str(folder), "name a node's folder") from None
+    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        raise BadInput(f"damaged: {fault}", str(path)) from None
+
+
+def open_folder(folder: Path) -> FolderDisk:
+    """The disk of an existing node's folder. Raises BadInput."""
+    if not folder.is_dir():
+        raise BadInput("no such folder", str(folder), "name a node's folder")
+    try:
+        return FolderDisk(folder)
+    except DiskError as fault:
+        raise BadInput(fault.detail, str(folder)) from None
+
+
+def windows(disk: FolderDisk) -> Iterator[tuple[int, tuple[Input, ...]]]:
+    """What each recorded step took, as it was run: poison inputs stand as skips. Raises BadInput on damage."""
+    verdicts = {v.sequence: v for v in journal.read(disk) if isinstance(v, Verdict)}
+    for one in journal.read(disk):
+        if isinstance(one, Record):
+            verdict = verdicts.get(one.sequence)
+            if verdict is None:
+                yield one.now_ns, one.inputs
+            elif not verdict.omit:
+                yield one.now_ns, poison.substitute(one, verdict.skipped)
+        elif isinstance(one, End) and one.damage is not None:
+            raise BadInput(f"the recording is damaged: {one.damage}", "", "what came before was shown")
+
+
+def summary(disk: FolderDisk) -> tuple[int, int, int, str]:
+    """Of a recording: first and last time, number of steps, and what differs from this build and machine ("": nothing)."""
+    first_ns = last_ns = steps = 0
+    for one in journal.read(disk):
+        if isinstance(one, Record):
+            first_ns, last_ns, steps = first_ns or one.now_ns, one.now_ns, steps + 1
+    names = journal.segments(disk)
+    header = journal.read_header(disk, names[0][1]) if names else "no journal"
+    if isinstance(header, str):
+        return first_ns, last_ns, steps, header
+    mine, theirs = about(), header.about
+    differs = [name for name in ("build", "glibc", "cpu", "numba") if getattr(mine, name) != getattr(theirs, name)]
+    return first_ns, last_ns, steps, ", ".join(differs)
