@@ -89,8 +89,9 @@ def lines(data: NDArray[np.uint8], limit: int, table: NDArray[np.int64]) -> tupl
     is the exclusive or of the bytes between (IEC 61162-1 §7.3.3.4). What stands before it on the line (a tag block,
     a prefix) and after it (a time) stays within [begin, end).
 
-    data: uint8 (n,). limit: a line of more bytes gives one row with checksum -2 and is not looked into. table: int64 (rows, 12), written: begin, end, mark (-1: no sentence), star (-1: none), checksum
-    (1 right, 0 wrong, -1 absent, -2 line too long), number of commas before the star, positions of the first six (-1: fewer).
+    data: uint8 (n,). limit: a line of more bytes gives one row with checksum -2 and is not looked into.
+    table: int64 (rows, 12), written: begin, end, mark (-1: no sentence), star (-1: none), checksum (1 right, 0 wrong,
+    -1 absent, -2 line too long), number of commas before the star, positions of the first six (-1: fewer).
     The table must have at least count("\r") + count("\n") + count("!") rows; that is not checked.
 
     Returns (rows, rest): rest is the offset of the first byte after the last line end. About 1 ns per byte, one pass.

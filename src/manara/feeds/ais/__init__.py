@@ -6,10 +6,13 @@
              (split,   (tag block,  (parts of    (checksum, length,    (units, sentinels,
               checksum) stamp)       one report)  identity, repeats)    time of applicability)
 
-``decoder`` runs the line above; ``full`` gives every field of every report; ``outward`` writes sentences.
+``decoder`` runs the line above, ``reader`` its first half; ``formats`` is its row in the table of formats and gives
+every field of every report; ``encode`` writes sentences.
 Layouts: ITU-R M.1371-5; sentences: IEC 61162-1; tag blocks: IEC 61162-450.
 """
 
+from manara.feeds.ais.decoder import AisDecoder
 from manara.feeds.ais.encode import Sent, encode_tracks, sentences
+from manara.feeds.ais.formats import FORMATS
 
-__all__ = ["Sent", "encode_tracks", "sentences"]
+__all__ = ["FORMATS", "AisDecoder", "Sent", "encode_tracks", "sentences"]

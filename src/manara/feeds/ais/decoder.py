@@ -6,6 +6,7 @@ as "duplicate". Types outside the list in ``gate`` are counted only.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from manara.feeds.ais import gate, rows, words
@@ -16,8 +17,8 @@ from manara.records.identity import source_id
 from manara.records.particulars import Particulars, SafetyText
 
 REPEAT_NS = 10_000_000_000
-REPEATS_KEPT = 8192  # payloads remembered: 10 s of a feed of 800 reports a second
-STATUSES_KEPT = 65_536
+REPEATS_KEPT = 8192  # payloads remembered, up to twice as many: 10 s of a feed of 800 reports a second
+STATUSES_KEPT = 32_768  # up to twice as many
 _POSITIONS = frozenset({1, 2, 3, 4, 9, 11, 18, 19, 21, 27})
 _WORDS = frozenset({5, 19, 21, 24})
 _STATUS = frozenset({1, 2, 3, 27})
@@ -62,7 +63,7 @@ class AisDecoder:
         for one in self._reader.heard:
             self._heard(one, received_ns)
         if self._reader.others:
-            self._count("other sentence", self._reader.others)
+            self._count("nmea other", self._reader.others)
         batch = Batch(
             reports=rows.reports(self._rows, self._stamps, received_ns, self._source),
             particulars=tuple(self._particulars),
@@ -84,10 +85,11 @@ class AisDecoder:
         """Gate one payload, decode it, and put what it says where it belongs."""
         payload, fill, stamp_ns = one.payload, one.fill, one.stamp_ns
         time_ns = received_ns if stamp_ns is None else stamp_ns
-        if len(payload) < 7:
-            return self._refuse("too_short", one, f"{6 * len(payload) - fill} bits hold no identity")
+        bits = 6 * len(payload) - fill
+        if bits < gate.HEADER_BITS:
+            return self._refuse("too_short", one, f"{bits} bits hold no identity")
         msg_type, mmsi = gate.header(payload)
-        refused = gate.refuse(msg_type, mmsi, 6 * len(payload) - fill)
+        refused = gate.refuse(msg_type, mmsi, payload, fill)
         if refused:
             return self._refuse(refused[0], one, refused[1])
         if self._repeated(payload, time_ns):
@@ -95,7 +97,7 @@ class AisDecoder:
         if msg_type not in gate.DECODED:
             return self._count(f"ais {msg_type}")
         try:
-            m = self._classes[msg_type].from_vector(self._bits(payload, fill))
+            m = self._classes[msg_type].from_vector(self._bits(*gate.padded(msg_type, payload, fill)))
         except Exception as error:  # noqa: BLE001 - whatever pyais raises on strange bits, it is a reject
             return self._refuse("undecodable", one, f"type {msg_type}: {type(error).__name__}"[:120])
         return self._said(msg_type, m, one, time_ns)
@@ -133,15 +135,15 @@ class AisDecoder:
                 return True
             del lately[payload]
         lately[payload] = time_ns
-        if len(lately) > REPEATS_KEPT:
-            del lately[next(iter(lately))]
+        if len(lately) > 2 * REPEATS_KEPT:  # by halves: taking the oldest one by one is slow on a dict
+            self._lately = dict(islice(lately.items(), REPEATS_KEPT, None))
         return False
 
     def _new_status(self, mmsi: int, status: int, time_ns: int) -> None:
         self._status.pop(mmsi, None)
         self._status[mmsi] = status
-        if len(self._status) > STATUSES_KEPT:
-            del self._status[next(iter(self._status))]
+        if len(self._status) > 2 * STATUSES_KEPT:
+            self._status = dict(islice(self._status.items(), STATUSES_KEPT, None))
         self._particulars.append(words.status_word(mmsi, status, time_ns, self._source))
 
     def dump(self) -> Plain:

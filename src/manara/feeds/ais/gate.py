@@ -9,11 +9,13 @@ from __future__ import annotations
 
 HEADER_BITS = 38  # type, repeat, MMSI
 
-# M.1371-5 annex 8, without trailing spare bits where transmitters are known to leave them out.
+# M.1371-5 annex 8: through the last field that we read or show as certain. What follows (radio state, spare bits)
+# is left out, or announced with a wrong fill, by known transmitters.
 MIN_BITS: dict[int, int] = {
     **dict.fromkeys(range(1, 28), HEADER_BITS),
-    **dict.fromkeys((1, 2, 3, 4, 9, 11, 18), 168),
-    5: 422,  # through the destination; the last two are DTE and spare
+    **dict.fromkeys((1, 2, 3, 4, 11), 149),  # through RAIM
+    **dict.fromkeys((9, 18), 148),  # through RAIM
+    5: 420,  # through the destination but for its last two bits; gpsd meets 420 and 422 in the wild
     12: 78,  # one character of text
     14: 46,
     19: 308,  # through "assigned"
@@ -22,6 +24,7 @@ MIN_BITS: dict[int, int] = {
     27: 95,  # through the GNSS bit
 }
 PART_B_BITS = 162  # of type 24, through the dimensions
+TYPE_5_CHARS, TYPE_5_FILL = 71, 2  # 424 bits
 
 DECODED = frozenset({1, 2, 3, 4, 5, 9, 11, 12, 14, 18, 19, 21, 24, 27})
 
@@ -40,15 +43,27 @@ def header(payload: bytes) -> tuple[int, int]:
     return bits >> 36, bits >> 4 & 0x3FFFFFFF
 
 
-def refuse(msg_type: int, mmsi: int, bits: int) -> tuple[str, str] | None:
-    """Why a payload of so many bits is not looked into: (slug, detail), or None if it is.
+def padded(msg_type: int, payload: bytes, fill: int) -> tuple[bytes, int]:
+    """A type 5 that ends early, with zeros to its full length: pyais misreads a character that is cut."""
+    if msg_type == 5 and 6 * len(payload) - fill < 6 * TYPE_5_CHARS - TYPE_5_FILL:
+        return payload.ljust(TYPE_5_CHARS, b"0"), TYPE_5_FILL
+    return payload, fill
 
-    >>> refuse(1, 227006760, 163)
-    ('too_short', 'type 1: 163 bits, needs 168')
+
+def refuse(msg_type: int, mmsi: int, payload: bytes, fill: int) -> tuple[str, str] | None:
+    """Why a payload is not looked into: (slug, detail), or None if it is.
+
+    >>> refuse(1, 227006760, b"13HOI:0P0000VOHLCnHQ", 0)
+    ('too_short', 'type 1: 120 bits, needs 149')
     """
-    need = MIN_BITS.get(msg_type, 0)
+    need, bits = MIN_BITS.get(msg_type, 0), 6 * len(payload) - fill
     if not need:
         return "unknown_type", f"type {msg_type} is not in M.1371-5"
+    if msg_type == 24 and bits >= HEADER_BITS + 2:
+        part = _SIX[payload[6]] >> 2 & 3  # bits 38 and 39
+        if part > 1:
+            return "unknown_part", f"type 24: part {part}"
+        need = PART_B_BITS if part else need
     if bits < need:
         return "too_short", f"type {msg_type}: {bits} bits, needs {need}"
     if not 0 < mmsi <= 999_999_999:

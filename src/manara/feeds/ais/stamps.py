@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import xor
 
 SECOND_NS = 1_000_000_000
@@ -38,6 +38,7 @@ class Tag:
     group: str = ""
 
 
+@lru_cache(maxsize=1024)  # the same words stand before hundreds of sentences
 def tag_block(body: bytes) -> Tag | None:
     r"""The words of a tag block between its backslashes; None if its checksum is wrong or absent.
 
@@ -61,6 +62,7 @@ def tag_block(body: bytes) -> Tag | None:
     )
 
 
+@lru_cache(maxsize=1024)
 def station(raw: bytes) -> str:
     """A station's name, bounded and printable."""
     return "".join(chr(c) for c in raw[:STATION_CHARS] if 33 <= c <= 126)
