@@ -227,6 +227,12 @@ def test_tests_that_the_pages_name_exist(pages, repository):
     assert not [name for name in named if not (repository / name).exists()]
 
 
+def test_pages_that_the_program_names_exist(all_sources, repository):
+    named = {m for s in all_sources for m in re.findall(r"docs/[\w./-]+?\.md", s.text)}
+    assert named
+    assert not [name for name in named if not (repository / name).exists()]
+
+
 def test_adr_are_numbered_without_a_gap(repository):
     names = sorted(p.name for p in (repository / "docs/adr").glob("[0-9]*.md"))
     assert [int(n[:4]) for n in names] == list(range(1, len(names) + 1)), names
