@@ -113,3 +113,14 @@ def lines(data: NDArray[np.uint8], limit: int, table: NDArray[np.int64]) -> tupl
                 n = _sentences(data, begin, i, table, n)
             begin = i + 1
     return n, begin
+
+
+def split(data: bytes, limit: int) -> tuple[list[list[int]], int]:
+    r"""The rows of ``lines`` as lists, and the offset of what is left: its table made to measure.
+
+    >>> split(b"$GPGGA,1*00\n$GP", 1024)[1]
+    12
+    """
+    table = np.empty((data.count(b"\n") + data.count(b"\r") + data.count(b"!") + 1, COLUMNS), np.int64)
+    rows, rest = lines(np.frombuffer(data, np.uint8), limit, table)
+    return table[:rows].tolist(), rest

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from manara.feeds.ais import stamps
 from manara.feeds.ais.stamps import SECOND_NS, Tag
 from manara.feeds.decoder import Plain
@@ -125,9 +123,8 @@ class Reader:
                 return
             piece, self.skipping = piece[end:], False
         data = self.rest + piece
-        table = np.empty((data.count(b"\n") + data.count(b"\r") + data.count(b"!") + 1, nmea.COLUMNS), np.int64)
-        rows, rest = nmea.lines(np.frombuffer(data, np.uint8), LINE_BYTES, table)
-        self._rows(data, table[:rows].tolist())
+        rows, rest = nmea.split(data, LINE_BYTES)
+        self._rows(data, rows)
         self.rest = data[rest:]
         if len(self.rest) > LINE_BYTES:
             self._too_long(self.rest)
