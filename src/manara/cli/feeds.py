@@ -126,9 +126,8 @@ def _print_summary(one: Format, batches: list[Batch], took_s: float) -> None:
     print(f"{one.title}: {records:,} records in {took_s:.2f} s")
     for kind, n in sorted(all_of_it.counts.items(), key=lambda x: (-x[1], x[0])):
         print(f"  {n:>10,}  {kind}")
-    print(
-        f"rows: {len(all_of_it.reports):,} reports, {len(all_of_it.plots):,} plots, {len(all_of_it.particulars):,} particulars"
-    )
+    named = f"{len(all_of_it.particulars):,} particulars"
+    print(f"rows: {len(all_of_it.reports):,} reports, {len(all_of_it.plots):,} plots, {named}")
     rejects = sum(all_of_it.reject_counts.values())
     share = 100 * rejects / max(records + rejects, 1)
     print(f"rejects: {rejects:,} ({share:.1f} %)")

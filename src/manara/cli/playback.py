@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
+    import msgspec
+
     from manara.cli import serving
     from manara.host import kept
     from manara.host.clock import RecordedClock
@@ -47,13 +49,9 @@ async def _run(args: argparse.Namespace) -> int:
         if differs:
             print(f"recorded under another {differs}: the tracks may differ in the last digits", file=sys.stderr)
         # what left the node then does not leave again: no exits
-        silent = type(config)(name=config.name, title=config.title, feeds=config.feeds, sensors=config.sensors)
-        running = Running(
-            silent,
-            RecordedClock(first_ns, args.speed),
-            memory_turn(silent),
-            Face(config.title or config.name, "recording"),
-        )
+        silent = msgspec.structs.replace(config, exits=())
+        face = Face(config.title or config.name, "recording")
+        running = Running(silent, RecordedClock(first_ns, args.speed), memory_turn(silent), face)
         return await serving.run(running, running.run_recorded(kept.windows(disk)), args)
     finally:
         disk.close()

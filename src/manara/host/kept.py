@@ -129,7 +129,7 @@ def windows(disk: FolderDisk) -> Iterator[tuple[int, tuple[Input, ...]]]:
 
 
 def summary(disk: FolderDisk) -> tuple[int, int, int, str]:
-    """Of a recording: first and last time, number of steps, and what differs from this build and machine ("": nothing)."""
+    """Of a recording: first and last time, number of steps, and what differs from this build and machine."""
     first_ns = last_ns = steps = 0
     for one in journal.read(disk):
         if isinstance(one, Record):
