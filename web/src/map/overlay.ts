@@ -1,0 +1,187 @@
+// What stands above the symbols, drawn in step with them on a plain canvas: labels, and the selected track's trail
+// and uncertainty.
+
+import type { Map as MapLibre } from 'maplibre-gl'
+import { attention } from '../wire/frame.ts'
+import { desk } from '../picture/desk.svelte.ts'
+import { TILE_PX, mercatorX, mercatorY, nearest, perMetre } from '../picture/place.ts'
+import { words } from '../picture/words.svelte.ts'
+import { REASONS, flagWords } from '../wire/words.ts'
+
+const MOST_LABELS = 200
+const LABEL_H = 15
+const COLOURS = ['#c7d3e3', '#f0e442', '#ff7a45']
+const CHOSEN = '#56b4e9'
+const SIGNS = ['', '◆ ', '▲ ']
+
+interface Camera {
+  x: number
+  y: number
+  scale: number
+  width: number
+  height: number
+}
+
+export class Overlay {
+  private readonly context: CanvasRenderingContext2D
+  private taken: Set<number> = new Set()
+
+  private readonly canvas: HTMLCanvasElement
+  private readonly map: MapLibre
+
+  constructor(canvas: HTMLCanvasElement, map: MapLibre) {
+    this.canvas = canvas
+    this.map = map
+    this.context = canvas.getContext('2d')!
+  }
+
+  draw(): void {
+    const camera = this.camera()
+    const c = this.context
+    const ratio = devicePixelRatio
+    if (this.canvas.width !== camera.width * ratio || this.canvas.height !== camera.height * ratio) {
+      this.canvas.width = camera.width * ratio
+      this.canvas.height = camera.height * ratio
+    }
+    c.setTransform(ratio, 0, 0, ratio, 0, 0)
+    c.clearRect(0, 0, camera.width, camera.height)
+    if (!desk.picture.frame) return
+    const ahead = desk.picture.ahead(performance.now())
+    const chosen = this.chosen()
+    if (chosen >= 0) this.selected(camera, chosen, ahead)
+    this.labels(camera, chosen, ahead)
+  }
+
+  // The row under a point of the screen, at most `reach` pixels away; -1 for none.
+  pick(px: number, py: number, reach = 16): number {
+    const { picture } = desk
+    const camera = this.camera()
+    const ahead = picture.ahead(performance.now())
+    let best = -1
+    let least = reach * reach
+    for (let i = 0; i < (picture.frame?.n ?? 0); i++) {
+      const [x, y] = this.pixel(camera, i, ahead)
+      const distance = (x - px) * (x - px) + (y - py) * (y - py) - (attention(picture.frame!.state[i]!) ? 16 : 0)
+      if (distance < least) [best, least] = [i, distance]
+    }
+    return best
+  }
+
+  chosen(): number {
+    return desk.selected ? desk.picture.row(desk.picture.slotOf(desk.selected)) : -1
+  }
+
+  private camera(): Camera {
+    const { map } = this
+    const centre = map.getCenter()
+    const canvas = map.getCanvas()
+    return {
+      x: mercatorX(centre.lng),
+      y: mercatorY(centre.lat),
+      scale: TILE_PX * 2 ** map.getZoom(),
+      width: canvas.clientWidth,
+      height: canvas.clientHeight,
+    }
+  }
+
+  private pixel(camera: Camera, i: number, ahead: number): [number, number] {
+    const [x, y] = desk.picture.at(i, ahead, camera.x)
+    return this.screen(camera, x, y)
+  }
+
+  private screen(camera: Camera, x: number, y: number): [number, number] {
+    return [(nearest(x, camera.x) - camera.x) * camera.scale + camera.width / 2, (y - camera.y) * camera.scale + camera.height / 2]
+  }
+
+  private selected(camera: Camera, i: number, ahead: number): void {
+    const found = desk.details?.properties
+    if (!found || found.track_id !== desk.selected) return
+    const c = this.context
+    const [px, py] = this.pixel(camera, i, ahead)
+    c.strokeStyle = CHOSEN
+    c.lineJoin = 'round'
+    c.lineWidth = 2
+    c.globalAlpha = 0.8
+    c.beginPath()
+    for (const [lon, lat] of found.trail) c.lineTo(...this.screen(camera, mercatorX(lon), mercatorY(lat)))
+    if (found.trail.length) c.lineTo(px, py)
+    c.stroke()
+    const metre = perMetre(desk.picture.y[i]!) * camera.scale
+    if (found.semi_major_m !== null) this.ellipse(px, py, found.semi_major_m * metre, found.semi_minor_m! * metre, found.ellipse_bearing_deg!)
+    c.globalAlpha = 1
+  }
+
+  private ellipse(px: number, py: number, major: number, minor: number, bearingDeg: number): void {
+    const c = this.context
+    c.lineWidth = 1.5
+    c.setLineDash([5, 4])
+    c.beginPath()
+    c.ellipse(px, py, Math.min(major, 20_000), Math.min(minor, 20_000), ((bearingDeg - 90) * Math.PI) / 180, 0, Math.PI * 2)
+    c.fillStyle = 'rgb(86 180 233 / 12%)'
+    c.fill()
+    c.stroke()
+    c.setLineDash([])
+  }
+
+  // Selected and pressing tracks first, then the others while there is room and fewer than MOST_LABELS.
+  private labels(camera: Camera, chosen: number, ahead: number): void {
+    const { frame } = desk.picture
+    const seen: number[][] = [[], [], [], []]
+    for (let i = 0; i < frame!.n; i++) {
+      const [x, y] = this.pixel(camera, i, ahead)
+      if (x > -40 && y > 0 && x < camera.width && y < camera.height)
+        seen[i === chosen ? 0 : 3 - attention(frame!.state[i]!)]!.push(i)
+    }
+    const pressing = [...seen[0]!, ...seen[1]!, ...seen[2]!]
+    const ordinary = seen[3]!.length + pressing.length <= MOST_LABELS ? seen[3]! : []
+    this.taken.clear()
+    this.context.font = `12px "IBM Plex Sans", "IBM Plex Sans Arabic", sans-serif`
+    this.context.textBaseline = 'middle'
+    this.context.textAlign = 'left'
+    this.context.lineJoin = 'round'
+    for (const i of [...pressing, ...ordinary].slice(0, MOST_LABELS)) this.label(camera, i, ahead, i === chosen)
+  }
+
+  private label(camera: Camera, i: number, ahead: number, chosen: boolean): void {
+    const { picture } = desk
+    const found = picture.labels.get(picture.frame!.slot[i]!)
+    if (!found) return
+    const level = attention(picture.frame!.state[i]!)
+    const why = level === 2 ? REASONS.find((word) => flagWords(found.flags).includes(word)) : undefined
+    const name = `\u2068${desk.call(found)}\u2069`
+    const text = SIGNS[level] + name + (why ? ` · ${words.word('flag', why)}` : '')
+    const [x, y] = this.pixel(camera, i, ahead)
+    const [left, width] = [x + 16, this.context.measureText(text).width]
+    if (!chosen && !level && !this.free(left, y, width)) return
+    this.take(left, y, width)
+    this.write(text, left, y, chosen ? CHOSEN : COLOURS[level]!, chosen || level ? 1 : picture.freshness(i) * 0.8)
+  }
+
+  private write(text: string, x: number, y: number, colour: string, alpha: number): void {
+    const c = this.context
+    c.direction = words.rtl ? 'rtl' : 'ltr'
+    c.globalAlpha = alpha
+    c.strokeStyle = 'rgb(8 13 23 / 85%)'
+    c.lineWidth = 3
+    c.strokeText(text, x, y)
+    c.fillStyle = colour
+    c.fillText(text, x, y)
+    c.globalAlpha = 1
+  }
+
+  // Labels keep to a coarse grid of the screen, each cell taken once.
+  private cells(x: number, y: number, width: number): number[] {
+    const row = Math.round(y / LABEL_H)
+    const found: number[] = []
+    for (let k = Math.floor(x / 24); k <= Math.floor((x + width) / 24); k++) found.push(row * 1000 + k)
+    return found
+  }
+
+  private free(x: number, y: number, width: number): boolean {
+    return this.cells(x, y, width).every((at) => !this.taken.has(at))
+  }
+
+  private take(x: number, y: number, width: number): void {
+    for (const at of this.cells(x, y, width)) this.taken.add(at)
+  }
+}

@@ -1,0 +1,178 @@
+// The map: MapLibre underneath, our symbols and labels on it, moving at a pace that the machine can bear.
+
+import { Map as MapLibre, ScaleControl, setWorkerUrl } from 'maplibre-gl'
+import worker from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import 'maplibre-gl/dist/maplibre-gl.css'
+import { desk } from '../picture/desk.svelte.ts'
+import { latitudeDeg, mercatorX, mercatorY, nearest } from '../picture/place.ts'
+import { trails } from '../picture/reads.ts'
+import { ground, style } from './base.ts'
+import { Overlay } from './overlay.ts'
+import { Symbols } from './symbols.ts'
+
+const DUTY = 3 // a frame may cost a third of the time between frames
+const FASTEST_MS = 50
+const SLOWEST_MS = 500
+export const MOST_TRAILS = 1000
+
+setWorkerUrl(worker)
+
+export function supported(): boolean {
+  return document.createElement('canvas').getContext('webgl2') !== null
+}
+
+export class View {
+  readonly map: MapLibre
+  private readonly symbols: Symbols
+  private readonly overlay: Overlay
+  private timer = 0
+  private costMs = 10
+  private fitted: boolean
+  private lines: Record<string, number[]> = {}
+
+  constructor(box: HTMLElement, above: HTMLCanvasElement) {
+    const from = desk.place
+    const centre = desk.config?.centre
+    this.fitted = Boolean(from ?? centre)
+    this.map = new MapLibre({
+      container: box,
+      style,
+      center: from ? [from.lon, from.lat] : centre ? [centre.lon, centre.lat] : [0, 20],
+      zoom: from?.zoom ?? centre?.zoom ?? 1.5,
+      maxZoom: 17,
+      maxPitch: 0,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      attributionControl: false,
+      fadeDuration: 0,
+      refreshExpiredTiles: false,
+    })
+    this.map.touchZoomRotate.disableRotation()
+    this.map.keyboard.disableRotation()
+    this.map.addControl(new ScaleControl({ unit: 'nautical', maxWidth: 110 }), 'bottom-left')
+    this.symbols = new Symbols(desk.picture)
+    this.overlay = new Overlay(above, this.map)
+    this.listen()
+  }
+
+  private listen(): void {
+    const { map } = this
+    map.on('load', () => {
+      map.addLayer(this.symbols)
+      void ground(map, desk.config?.land ?? null)
+      this.frame()
+    })
+    map.on('render', () => {
+      this.overlay.draw()
+      if (this.symbols.painted > 0) document.documentElement.dataset['ready'] = '1'
+    })
+    map.on('moveend', () => {
+      const centre = map.getCenter().wrap()
+      desk.place = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng }
+      desk.remember()
+      this.frame()
+    })
+    map.on('click', (at) => this.choose(this.overlay.pick(at.point.x, at.point.y)))
+    map.on('mousemove', (at) => {
+      map.getCanvas().style.cursor = this.overlay.pick(at.point.x, at.point.y) >= 0 ? 'pointer' : ''
+    })
+    this.pace()
+  }
+
+  private choose(row: number): void {
+    const slot = desk.picture.frame?.slot[row]
+    desk.select(slot === undefined ? null : (desk.picture.labels.get(slot)?.trackId ?? null))
+    this.frame()
+  }
+
+  // Draws on at a pace that leaves two thirds of the time to others; not at all while nobody looks.
+  private pace(): void {
+    const begun = performance.now()
+    const moving = desk.connected && !document.hidden && desk.speed > 0
+    if (moving) {
+      this.map.triggerRepaint()
+      this.map.once('render', () => requestAnimationFrame(() => this.spent(performance.now() - begun)))
+    }
+    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches
+    const wait = calm ? 1000 : Math.min(SLOWEST_MS, Math.max(FASTEST_MS, this.costMs * DUTY))
+    this.timer = window.setTimeout(() => this.pace(), wait)
+  }
+
+  private spent(ms: number): void {
+    this.costMs += (Math.min(ms, 400) - this.costMs) * 0.2
+  }
+
+  // A new frame of the picture, or a new selection.
+  frame(): void {
+    if (!this.map.getLayer('tracks')) return
+    this.symbols.fill(this.overlay.chosen())
+    if (!this.fitted && (desk.picture.frame?.n ?? 0) > 0) this.fit(false)
+    this.map.triggerRepaint()
+  }
+
+  async askTrails(): Promise<void> {
+    this.lines = desk.trails ? ((await trails())?.lines ?? {}) : {}
+    this.drawTrails()
+  }
+
+  drawTrails(): void {
+    if (!this.map.getLayer('tracks')) return
+    const found: Float64Array[] = []
+    for (const label of desk.picture.labels.values()) {
+      const line = desk.trails ? this.lines[label.trackId] : undefined
+      const row = desk.picture.row(label.slot)
+      if (line && row >= 0 && found.length < MOST_TRAILS) found.push(this.trail(line, row))
+    }
+    this.symbols.trails(found)
+    this.map.triggerRepaint()
+  }
+
+  private trail(line: number[], row: number): Float64Array {
+    const made = new Float64Array(line.length + 2)
+    for (let i = 0; i < line.length; i += 2) {
+      made[i] = mercatorX(line[i]!)
+      made[i + 1] = mercatorY(line[i + 1]!)
+    }
+    made[line.length] = desk.picture.x[row]!
+    made[line.length + 1] = desk.picture.y[row]!
+    for (let i = made.length - 4; i >= 0; i -= 2) made[i] = nearest(made[i]!, made[i + 2]!)
+    return made
+  }
+
+  // Shows all tracks: the middle nine tenths of them, so that one stray does not shrink the rest to a point.
+  fit(animate = true): void {
+    const { picture } = desk
+    const n = picture.frame?.n ?? 0
+    if (!n) return
+    this.fitted = true
+    const x0 = picture.x[0]!
+    const trim = n > 40 ? 0.02 : 0
+    const [west, east] = span(Array.from({ length: n }, (_, i) => nearest(picture.x[i]!, x0)), trim)
+    const [north, south] = span(Array.from(picture.y.subarray(0, n)), trim)
+    const box: [[number, number], [number, number]] = [
+      [(west - 0.5) * 360, latitudeDeg(south)],
+      [(east - 0.5) * 360, latitudeDeg(north)],
+    ]
+    this.map.fitBounds(box, { padding: 60, maxZoom: 11, animate })
+  }
+
+  go(lon: number, lat: number): void {
+    this.map.easeTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), 8) })
+  }
+
+  zoom(by: number): void {
+    this.map.easeTo({ zoom: this.map.getZoom() + by, duration: 200 })
+  }
+
+  end(): void {
+    clearTimeout(this.timer)
+    this.map.remove()
+  }
+}
+
+function span(values: number[], trim: number): [number, number] {
+  const sorted = values.sort((a, b) => a - b)
+  const cut = Math.floor(sorted.length * trim)
+  return [sorted[cut]!, sorted[sorted.length - 1 - cut]!]
+}

@@ -1,0 +1,100 @@
+// The JSON reads of the desk. Each answers null when it cannot be had; the page says so, and tries again.
+
+export interface Properties {
+  track_id: string
+  number: number
+  identity: string
+  identity_space: string
+  name: string
+  callsign: string
+  squawk: string
+  kind: string
+  domain: string
+  life: string
+  attention: number
+  flags: string[]
+  sources: string[]
+  time: string
+  age_s: number
+  speed_mps: number | null
+  course_deg: number | null
+  heading_deg: number | null
+  climb_mps: number | null
+  altitude_m: number | null
+  altitude_reference: string
+  semi_major_m: number | null
+  semi_minor_m: number | null
+  ellipse_bearing_deg: number | null
+}
+
+export interface Details extends Properties {
+  born: string
+  updated: string
+  hits: number
+  confidence: number
+  particulars: Record<string, string | number>
+  texts: { text: string; time: string }[]
+  trail: [number, number, string][]
+}
+
+export interface Feature<P> {
+  geometry: { coordinates: [number, number] } | null
+  properties: P
+}
+
+export interface Feed {
+  name: string
+  format: string
+  url: string
+  state: string
+  last_seen: string
+  silent_s: number | null
+  records_total: number
+  records_per_s: number
+  rejects_total: number
+  rejects: Record<string, number>
+  clock_offset_s: number | null
+  detail: string
+}
+
+export interface Health {
+  feeds: Feed[]
+  texts: { text: string; time: string; identity: string; source: string }[]
+}
+
+export interface Config {
+  title: string
+  mode: string
+  speed: number
+  land: string | null
+  centre: { lat: number; lon: number; zoom: number } | null
+}
+
+export interface Table {
+  total: number
+  features: Feature<Properties>[]
+}
+
+export const GONE = 'gone'
+
+async function read<T>(path: string): Promise<T | typeof GONE | null> {
+  try {
+    const answer = await fetch(path)
+    if (answer.status === 404) return GONE
+    return answer.ok ? ((await answer.json()) as T) : null
+  } catch {
+    return null
+  }
+}
+
+const present = <T>(answer: T | typeof GONE | null): T | null => (answer === GONE ? null : (answer as T | null))
+
+export const config = async (): Promise<Config | null> => present(await read<Config>('/api/config'))
+export const health = async (): Promise<Health | null> => present(await read<Health>('/api/health'))
+export const details = (trackId: string) => read<Feature<Details>>(`/api/tracks/${trackId}`)
+export const search = async (query: string): Promise<Properties[] | null> =>
+  present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
+export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>
+  present(await read<Table>(`/api/tracks?limit=${limit}&sort=${sort}&descending=${descending}`))
+export const trails = async () =>
+  present(await read<{ lines: Record<string, number[]>; total: number }>('/api/trails'))
