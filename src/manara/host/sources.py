@@ -73,14 +73,18 @@ async def _udp(feed: Feed) -> None:
 def _udp_socket(at: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    if at.group:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    sock.bind((at.group or at.host, at.port))
-    if at.group:
-        member = struct.pack("4s4s", socket.inet_aton(at.group), socket.inet_aton(at.host))
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        if at.group:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((at.group or at.host, at.port))
+        if at.group:
+            member = struct.pack("4s4s", socket.inet_aton(at.group), socket.inet_aton(at.host))
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 
