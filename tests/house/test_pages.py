@@ -215,6 +215,16 @@ def test_the_reference_lists_what_exists(repository):
     assert offered == {words[0] for words in listed(page, "✓")}
 
 
+def test_options_of_the_reference_are_those_of_the_program(repository):
+    """Each option in a row of the table exists, and each option of the program stands in its row."""
+    page = (repository / "docs/reference/cli.md").read_text("utf-8")
+    for row in re.findall(r"^\| ✓ \| `manara ([^`]+)`", page, flags=re.MULTILINE):
+        words = tuple(re.match(r"(?:[a-z]+(?= |$) ?)+", row)[0].split())
+        said = set(re.findall(r"--[a-z-]+", row))
+        offered = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (help_of(words) or "").split("example:")[0])) - {"--help"}
+        assert said == offered, f"manara {' '.join(words)}: {said ^ offered}"
+
+
 def test_each_command_shows_an_example(repository):
     page = (repository / "docs/reference/cli.md").read_text("utf-8")
     silent = [words for words in listed(page, "✓") if "example: manara" not in (help_of(words) or "")]
