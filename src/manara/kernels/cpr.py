@@ -148,7 +148,7 @@ def _pair_longitude(nl: int, even_lon: int, odd_lon: int, odd_is_newer: bool, sp
 
 @njit(cache=True, nogil=True)
 def from_reference(yz: int, xz: int, odd: bool, surface: bool, ref_lat_deg: float, ref_lon_deg: float) -> Place:
-    """Position from one frame and a reference less than half a zone away (about 333 km in the air, 83 km on the surface).
+    """Position from one frame and a reference less than half a zone away (333 km in the air, 83 km on the surface).
 
     j = ⌊φᵣ / Δφ⌋ + ⌊½ + mod(φᵣ, Δφ) / Δφ − YZ / 2¹⁷⌋, φ = Δφ (j + YZ / 2¹⁷). 17-bit numbers; a reference beyond half
     a zone gives a wrong place without a sign: bounding its age is the caller's task. Not found: off the globe.

@@ -9,3 +9,7 @@
 
 ``encode`` writes the same formats. ``full`` is the decode of every field, by rs1090.
 """
+
+from manara.feeds.adsb.formats import FORMATS
+
+__all__ = ["FORMATS"]

@@ -1,6 +1,6 @@
-"""Mode S frames and their wrappings, written: for the simulated world and for feeds that leave the node.
+"""Mode S frames and their wrappings, written: for the simulated world and for tests.
 
-Bit layouts: ICAO Doc 9871 (2nd ed.), table numbers beside each. Altitudes in feet, speeds in knots: as the wire has them.
+Bit layouts: ICAO Doc 9871 (2nd ed.), table numbers beside each. Feet and knots, as the wire has them.
 """
 
 from __future__ import annotations
@@ -152,8 +152,10 @@ def _identity_13(squawk: str) -> int:
 
 
 def status_frame(icao: int, squawk: str, emergency: int) -> bytes:
-    """Emergency or priority status with the Mode A code (TC28 subtype 1, table B-2-97a): 0 none, 1 general, 2 medical,
-    3 minimum fuel, 4 no communications, 5 unlawful interference, 6 downed."""
+    """Emergency or priority status with the Mode A code (TC28 subtype 1, table B-2-97a).
+
+    0 none, 1 general, 2 medical, 3 minimum fuel, 4 no communications, 5 unlawful interference, 6 downed.
+    """
     return _squitter(icao, 28 << 51 | 1 << 48 | (emergency & 7) << 45 | _identity_13(squawk) << 32)
 
 
