@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from manara.study.plane import Plane
 from manara.study.scenario import Scenario, Town
 
 _HARMONICS = 36
+_FAR_M = 8000.0  # beyond this the clearance is only a lower bound
 _TABLE = 1440  # samples of a coast; between them it is straight in (angle, radius)
 
 
@@ -69,22 +71,29 @@ class Land:
     def clearance_m(self, x_m: F8, y_m: F8) -> F8:
         """About how far it is to the nearest coast, negative on land.
 
-        Measured along the ray from the island's centre and scaled by the stretch, so it is not more than √2 or so
-        beyond the true distance where a coast runs steeply.
+        Up to 8 km it is measured along the ray from the island's centre and scaled by the stretch, so that where a
+        coast runs steeply the true distance is somewhat less; beyond, it is only a lower bound.
 
         >>> round_island = Island("", "", 0.0, 0.0, 1000.0, 1.0, 0.0, np.full(_TABLE + 1, 1000.0))
         >>> Land((round_island,)).clearance_m(np.array([0.0, 3000.0]), np.zeros(2)).tolist()
         [-1000.0, 2000.0]
         """
-        best = np.full(np.shape(x_m), np.inf)
-        for one in self.islands:
-            reach = one.radius_m * one.stretch * 2.0
-            rough = np.hypot(x_m - one.x_m, y_m - one.y_m) - reach
-            near = rough < np.minimum(best, 8000.0)
-            best = np.where(near, best, np.minimum(best, rough))
-            radius, angle = one.own(x_m[near], y_m[near])
-            best[near] = np.minimum(best[near], (radius - one.coast_m(angle)) / one.stretch)
-        return best
+        x, y = np.ravel(x_m), np.ravel(y_m)
+        rough = np.hypot(x[:, None] - self._circles[0], y[:, None] - self._circles[1]) - self._circles[2]
+        best = rough.min(axis=1, initial=np.inf)
+        near = rough < _FAR_M
+        best = np.where(near.any(axis=1), _FAR_M, best)
+        for i in np.flatnonzero(near.any(axis=0)):
+            one, rows = self.islands[int(i)], near[:, i]
+            radius, angle = one.own(x[rows], y[rows])
+            best[rows] = np.minimum(best[rows], (radius - one.coast_m(angle)) / one.stretch)
+        return best.reshape(np.shape(x_m))
+
+    @cached_property
+    def _circles(self) -> F8:
+        """Centres and radii of circles that hold the islands, (3, islands)."""
+        rows = [(one.x_m, one.y_m, float(one.table_m.max()) * one.stretch) for one in self.islands]
+        return np.array(rows).reshape(-1, 3).T
 
     def clear(self, a: tuple[float, float], b: tuple[float, float], least_m: float) -> bool:
         """Whether the straight line from a to b keeps that clearance everywhere (sampled every 300 m)."""

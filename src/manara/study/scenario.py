@@ -85,7 +85,8 @@ class Cable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One scripted craft. It appears at ``start_s`` and follows its path; ``to_town`` adds a last corner."""
+    """One scripted craft. It appears at ``start_s`` (below 0: before the world begins) and follows its path;
+    ``to_town`` adds a last corner. An aircraft is gone at the end of its path, a vessel comes back along it."""
 
     name: str
     kind: str  # unmanned, aircraft, tanker, cargo, distress

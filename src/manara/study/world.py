@@ -71,9 +71,10 @@ class World:
         self._adsb = AdsbAir(scenario, self._fleet, seed)
         self._radars = [RadarAir(scenario, self._fleet, seed, i) for i in range(len(scenario.radar))]
         self._all = np.arange(len(self._fleet.craft))
-        self._second = 0
         self._now = self._states(0.0)
-        self._ready: deque[Emission] = deque()
+        # The first second is made here, so that the codecs are loaded before anyone waits for them.
+        self._ready = deque(self._make(0))
+        self._second = 1
 
     @property
     def craft(self) -> tuple[Craft, ...]:
