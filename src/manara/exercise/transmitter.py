@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from manara.study import scenario as scenarios
@@ -39,7 +40,7 @@ class Air:
             ports[channel] = int(server.sockets[0].getsockname()[1])
         return ports
 
-    def _server(self, channel: str):  # noqa: ANN202 - asyncio's callback type says nothing more
+    def _server(self, channel: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._peers[channel].add(writer)
             with suppress(OSError):
@@ -79,13 +80,19 @@ async def run(args: argparse.Namespace) -> None:
     streams = [feed.name for feed in feeds(scenario) if feed.name not in udp_ports]
     ports = await air.open(streams)
     world = World(scenario, args.seed)
-    print(json.dumps({"ports": ports}), flush=True)
+    sys.stdout.write(json.dumps({"ports": ports}) + "\n")
+    sys.stdout.flush()
     loop = asyncio.get_running_loop()
     began_ns = int(await loop.run_in_executor(None, sys.stdin.readline) or "0")
     if not began_ns:
         return
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def listen_for_the_end() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=listen_for_the_end, daemon=True).start()
     await transmit(world, air, scenarios.start_ns(scenario), args.speed, began_ns, over)
 
 

@@ -26,7 +26,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     state.sequence += 1
 
     heard = feeds.advance(state.feeds, inputs, now_ns)
-    rows = feeds_to_tracking.rows(heard, state.config)
+    rows = feeds_to_tracking.rows(heard, state.config, first=state.sequence == 1)
     tracked = {view: tracking.advance(one, rows, now_ns) for view, one in state.tracking.items()}
     shown = picture.advance(state.picture, to_picture.inbox(tracked[OWN], heard), now_ns)
     effects = picture_to_exits.sends(state.exits, shown, now_ns, state.sequence)

@@ -9,10 +9,11 @@ from manara.records.reports import Reports
 from manara.tracking import stage as tracking
 
 
-def rows(heard: feeds.Outbox, config: NodeConfig) -> tracking.Inbox:
-    """Feeds in their configured order, rows in the order of their bytes."""
+def rows(heard: feeds.Outbox, config: NodeConfig, first: bool) -> tracking.Inbox:
+    """Rows in the order of their bytes. The configuration goes along with the first step and is kept from there."""
     return tracking.Inbox(
         reports=Reports.join([b.reports for b in heard.batches if len(b.reports)]),
         plots=Plots.join([b.plots for b in heard.batches if len(b.plots)]),
-        sensors=config.sensors,
+        sensors=config.sensors if first else (),
+        feeds={i: feed.name for i, feed in enumerate(config.feeds)} if first else {},
     )
