@@ -1,0 +1,176 @@
+"""Which tracks may belong to a plot: a spatial hash of predicted positions, then the Mahalanobis gate."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from manara.kernels import geodesy
+from manara.kernels.follow import misfit
+from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_BY, TIME, UPDATED, VE, VN, Store
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+
+WIDEST = 12  # candidates kept for a plot, the cheapest
+ALONE = 60.0  # cost of leaving a plot alone: above that of any pair within the gate
+SAME_CODE, OTHER_CODE = -3.0, 6.0  # what Mode 3/A adds to the squared distance
+
+
+class Grid(NamedTuple):
+    """Rows of tracks by cells of earth-centred space: a bucket's rows are ``item[first[b]:first[b + 1]]``."""
+
+    cell_m: float
+    first: I8
+    item: I8
+    cell: I8  # (n, 3) cell of each item
+
+
+@njit(cache=True, nogil=True)
+def _bucket(cx: int, cy: int, cz: int, mask: int) -> int:
+    h = (cx * 73856093) ^ (cy * 19349663) ^ (cz * 83492791)
+    return (h ^ (h >> 15)) & mask
+
+
+@njit(cache=True, nogil=True)
+def build(st: Store, member: I8, time_ns: int, cell_m: float) -> Grid:
+    """Put tracks into cells by where they will be at a time.
+
+    In: ``member`` (m,) rows of the store; cell edge in metres, at least twice the widest gate. Out: the grid; each
+    track in one cell. Three-dimensional cells know no pole and no seam. 40 ns a track.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); st.mean[0, 0] = 1.0; g = build(st, np.zeros(1, np.int64), 0, 1000.0); g.cell.tolist()
+    [[6371, 0, 0]]
+    """
+    m = len(member)
+    size = 16
+    while size < 2 * m:
+        size *= 2
+    cell, bucket = np.empty((m, 3), np.int64), np.empty(m, np.int64)
+    first = np.zeros(size + 1, np.int64)
+    for a in range(m):
+        k = member[a]
+        v = st.mean[k]
+        ex, ey, mx, my, mz = geodesy.frame(v[NX], v[NY], v[NZ])
+        dt = (time_ns - st.book[k, TIME]) / 1e9 / 6371e3
+        x = v[NX] + dt * (v[VE] * ex + v[VN] * mx)
+        y = v[NY] + dt * (v[VE] * ey + v[VN] * my)
+        z = v[NZ] + dt * v[VN] * mz
+        scale = 6371e3 / cell_m
+        cell[a, 0], cell[a, 1], cell[a, 2] = math.floor(x * scale), math.floor(y * scale), math.floor(z * scale)
+        bucket[a] = _bucket(cell[a, 0], cell[a, 1], cell[a, 2], size - 1)
+        first[bucket[a] + 1] += 1
+    for b in range(size):
+        first[b + 1] += first[b]
+    spot = first.copy()
+    item, place = np.empty(m, np.int64), np.empty((m, 3), np.int64)
+    for a in range(m):
+        p = spot[bucket[a]]
+        spot[bucket[a]] += 1
+        item[p] = a
+        place[p, 0], place[p, 1], place[p, 2] = cell[a, 0], cell[a, 1], cell[a, 2]
+    return Grid(cell_m, first, item, place)
+
+
+@njit(cache=True, nogil=True)
+def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
+    """Members of a grid within half a cell of a point (and some farther ones), at most len(out); returns how many.
+
+    The eight cells whose corner is nearest hold everything within half an edge. Order: by cell, then by member.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); st.mean[0, 0] = 1.0; g = build(st, np.zeros(1, np.int64), 0, 1000.0)
+    >>> near(g, 1.0, 1e-5, 0.0, np.empty(8, np.int64)), near(g, 0.0, 1.0, 0.0, np.empty(8, np.int64))
+    (1, 0)
+    """
+    scale = 6371e3 / grid.cell_m
+    mask = len(grid.first) - 2
+    bx, by, bz = math.floor(x * scale - 0.5), math.floor(y * scale - 0.5), math.floor(z * scale - 0.5)
+    n = 0
+    for corner in range(8):
+        cx, cy, cz = bx + (corner & 1), by + ((corner >> 1) & 1), bz + (corner >> 2)
+        b = _bucket(cx, cy, cz, mask)
+        for p in range(grid.first[b], grid.first[b + 1]):
+            if grid.cell[p, 0] == cx and grid.cell[p, 1] == cy and grid.cell[p, 2] == cz and n < len(out):
+                out[n] = grid.item[p]
+                n += 1
+    return n
+
+
+class Seen(NamedTuple):
+    """What associates a plot with a track, beside where it is."""
+
+    time_ns: int
+    identity: int
+    mode_3a: int
+    domain: int
+    sensor: int
+    rest_ns: int  # a sensor does not see the same craft twice within this time
+
+
+@njit(cache=True, nogil=True)
+def price(
+    st: Store,
+    k: int,
+    seen: Seen,
+    x: float,
+    y: float,
+    z: float,
+    rxx: float,
+    rxy: float,
+    ryy: float,
+    q: float,
+    gate: float,
+) -> float:
+    """Cost of giving a plot to track k: d² + ln |S| and what the labels add, minus ALONE; 0 where it may not be.
+
+    Forbidden: outside the gate (d² > gate), another address of the same kind, another domain, and a track that the
+    same sensor has updated within half its period. Twice the negative logarithm of the likelihood, up to a constant.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); st.mean[0, 0] = 1.0
+    >>> price(st, 0, Seen(0, 0, -1, 0, 0, 0), 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 9.0)
+    -60.0
+    """
+    b = st.book[k]
+    if seen.domain > 0 and b[DOMAIN] > 0 and seen.domain != b[DOMAIN]:
+        return 0.0
+    other = seen.identity != 0 and b[IDENTITY] != 0 and seen.identity != b[IDENTITY]
+    if other and seen.identity >> 56 == b[IDENTITY] >> 56:
+        return 0.0
+    if b[SEEN_BY] == seen.sensor + 1 and abs(seen.time_ns - b[UPDATED]) < seen.rest_ns:
+        return 0.0
+    d2, spread = misfit(st, k, seen.time_ns, x, y, z, rxx, rxy, ryy, q)
+    if not d2 <= gate:
+        return 0.0
+    cost = d2 + spread - ALONE
+    if seen.mode_3a >= 0 and b[MODE_3A] >= 0:
+        cost += SAME_CODE if seen.mode_3a == b[MODE_3A] else OTHER_CODE
+    return min(cost, -1e-3)
+
+
+@njit(cache=True, nogil=True)
+def keep(count: I8, col: I8, cost: F8, i: int, j: int, c: float) -> None:
+    """Add candidate j at cost c to row i; where the row is full, the dearest gives way.
+
+    >>> n, col, cost = np.zeros(1, np.int64), np.zeros((1, 2), np.int64), np.zeros((1, 2))
+    >>> for j, c in ((4, -1.0), (5, -3.0), (6, -2.0)): keep(n, col, cost, 0, j, c)
+    >>> col.tolist(), cost.tolist()
+    ([[6, 5]], [[-2.0, -3.0]])
+    """
+    n = count[i]
+    if n < col.shape[1]:
+        col[i, n], cost[i, n] = j, c
+        count[i] = n + 1
+        return
+    worst = 0
+    for a in range(1, n):
+        if cost[i, a] > cost[i, worst]:
+            worst = a
+    if c < cost[i, worst]:
+        col[i, worst], cost[i, worst] = j, c
