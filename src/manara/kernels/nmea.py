@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 BEGIN, END, MARK, STAR, SUM, COMMAS, FIRST_COMMA = 0, 1, 2, 3, 4, 5, 6
 COLUMNS = 12  # the last six: positions of the first six commas
 
-_LF, _CR, _BACKSLASH, _BANG, _DOLLAR, _COMMA, _STAR = 10, 13, 92, 33, 36, 44, 42
+_LF, _CR, _BACKSLASH, _BANG, _DOLLAR, _COMMA, _STAR, _HASH = 10, 13, 92, 33, 36, 44, 42, 35
 
 
 @njit(cache=True, nogil=True)
@@ -63,9 +63,10 @@ def _measure(data: NDArray[np.uint8], row: NDArray[np.int64], mark: int, end: in
 
 @njit(cache=True, nogil=True)
 def _sentences(data: NDArray[np.uint8], a: int, b: int, table: NDArray[np.int64], n: int) -> int:
-    """The rows of one line [a, b): one, or more where a newline was lost before a "!"."""
+    """The rows of one line [a, b): one, or more where a newline was lost before a "!". A remark ("#") is one."""
+    remark = a < b and data[a] == _HASH
     while a < b:
-        mark = _mark(data, a, b)
+        mark = b if remark else _mark(data, a, b)
         end = mark + 1
         while end < b and data[end] != _BANG:
             end += 1

@@ -210,11 +210,12 @@ class Reader:
         if total == 1:
             self._whole([fields[5]], fields[6], tag)
         else:
-            key = (tag.group or tag.station, fields[0].decode("latin-1"), *(f.decode("latin-1") for f in fields[3:5]))
-            self._part((*key, str(total)), number, total, fields[5], fields[6], tag)
+            words = (f.decode("latin-1") for f in (fields[0], fields[1], fields[3], fields[4]))
+            self._part((tag.group or tag.station, *words), number, total, fields[5], fields[6], tag)
 
     def _part(self, key: tuple[str, ...], number: int, total: int, payload: bytes, fill: bytes, tag: Tag) -> None:
         self._expire(tag.stamp_ns)
+        key = self._kin(key, number, payload)
         one = self.waiting.get(key)
         if one and one.parts[number - 1] not in (None, payload):
             self._lost(self.waiting.pop(key), "lost_part", "the same sequence number began anew")
@@ -230,6 +231,15 @@ class Reader:
             self._whole([p for p in one.parts if p is not None], one.fill, one.tag)
         elif len(self.waiting) > PENDING:
             self._lost(self.waiting.pop(next(iter(self.waiting))), "lost_part", f"more than {PENDING} wait for parts")
+
+    def _kin(self, key: tuple[str, ...], number: int, payload: bytes) -> tuple[str, ...]:
+        """Under which key a part belongs: some loggers name the station on one of the parts only."""
+        if key not in self.waiting:
+            for other in reversed(self.waiting):
+                unsaid = not key[0] or not other[0]
+                if unsaid and other[1:] == key[1:] and self.waiting[other].parts[number - 1] in (None, payload):
+                    return other
+        return key
 
     def _whole(self, parts: list[bytes], fill: bytes, tag: Tag) -> None:
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
