@@ -71,9 +71,9 @@ def build(source: Source, names: frozenset[str] = frozenset(), static: Path = ST
 
 
 def _reads(source: Source) -> list[Any]:
-    """The JSON endpoints: answered from the latest views, never from the step."""
+    """The JSON endpoints: answered from the latest views, never from the step; long answers in a thread."""
 
-    @get("/api/tracks", sync_to_thread=False, media_type="application/geo+json")
+    @get("/api/tracks", sync_to_thread=True, media_type="application/geo+json")
     def tracks(limit: Rows = MOST_ROWS, sort: Query = "number", descending: bool = False) -> Plain:
         views = source.views()
         return picture.collection(views, picture.ordered(views, sort, descending, limit))
@@ -94,7 +94,7 @@ def _reads(source: Source) -> list[Any]:
     def feeds() -> Plain:
         return health.health(source.views())
 
-    @get("/api/search", sync_to_thread=False)
+    @get("/api/search", sync_to_thread=True)
     def search(q: Query = "") -> Plain:
         return {"found": picture.search(source.views(), q)}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from manara.records import identity
 from manara.records.inputs import Views
+from manara.records.particulars import Particulars
 
 
 class Label(NamedTuple):
@@ -23,6 +24,14 @@ class Label(NamedTuple):
     flags: int
 
 
+class _Kept(NamedTuple):
+    """A label with what it was made of, so that an unchanged track costs one comparison."""
+
+    made_of: tuple[int, int, int, Particulars | None]
+    label: Label
+    changed: int
+
+
 class Labels:
     """Slots of the living tracks and their labels; each change is stamped with the sequence that brought it.
 
@@ -30,35 +39,35 @@ class Labels:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[int, Label] = {}
-        self._changed: dict[int, int] = {}
+        self._kept: dict[int, _Kept] = {}
         self._next = 1
         self.sequence = -1
 
     def advance(self, views: Views) -> NDArray[np.uint32]:
         """Take a step's views; the slots of its tracks, row by row."""
-        tracks = views.tracks
-        before, stamps = self._rows, self._changed
-        self._rows, self._changed = {}, {}
+        tracks, before = views.tracks, self._kept
+        said = views.particulars.get
         columns = (tracks.track_id.tolist(), tracks.number.tolist(), tracks.identity.tolist(), tracks.flags.tolist())
+        self._kept = {}
         for track_id, number, who, flags in zip(*columns, strict=True):
+            made_of = (number, who, flags, said(who) if who else None)
             old = before.get(track_id)
-            new = self._label(views, old, track_id, number, who, flags)
-            self._rows[track_id] = new
-            self._changed[track_id] = stamps[track_id] if new == old else views.sequence
+            if old is None or not _same(old.made_of, made_of):
+                old = self._kept_anew(old, track_id, made_of, views.sequence)
+            self._kept[track_id] = old
         self.sequence = views.sequence
-        return np.fromiter((row.slot for row in self._rows.values()), np.uint32, len(self._rows))
+        return np.fromiter((kept.label.slot for kept in self._kept.values()), np.uint32, len(self._kept))
 
     def since(self, sequence: int) -> list[Label]:
         """The labels that changed after a step; -1: all."""
-        return [row for key, row in self._rows.items() if self._changed[key] > sequence]
+        return [kept.label for kept in self._kept.values() if kept.changed > sequence]
 
-    def _label(self, views: Views, old: Label | None, track_id: int, number: int, who: int, flags: int) -> Label:
-        said = views.particulars.get(who) if who else None
+    def _kept_anew(self, old: _Kept | None, track_id: int, made_of: tuple[Any, ...], sequence: int) -> _Kept:
+        number, who, flags, said = made_of
         name, callsign = (said.name, said.callsign) if said else ("", "")
-        if old and old[2] == number and old[4:] == (name, callsign, flags) and old.identity == _text(who):
-            return old
-        return Label(old.slot if old else self._slot(), str(track_id), number, _text(who), name, callsign, flags)
+        slot = old.label.slot if old else self._slot()
+        label = Label(slot, str(track_id), number, identity.text(who) if who else "", name, callsign, flags)
+        return _Kept(made_of, label, old.changed if old and old.label == label else sequence)
 
     def _slot(self) -> int:
         slot = self._next
@@ -66,5 +75,5 @@ class Labels:
         return slot
 
 
-def _text(who: int) -> str:
-    return identity.text(who) if who else ""
+def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    return old[3] is new[3] and old[:3] == new[:3]

@@ -151,7 +151,7 @@ export class Overlay {
     const name = `\u2068${desk.call(found)}\u2069`
     const text = SIGNS[level] + name + (why ? ` · ${words.word('flag', why)}` : '')
     const [x, y] = this.pixel(camera, i, ahead)
-    const [left, width] = [x + 16, this.context.measureText(text).width]
+    const [left, width] = [x + (level === 2 || chosen ? 23 : 16), this.context.measureText(text).width]
     if (!chosen && !level && !this.free(left, y, width)) return
     this.take(left, y, width)
     this.write(text, left, y, chosen ? CHOSEN : COLOURS[level]!, chosen || level ? 1 : picture.freshness(i) * 0.8)

@@ -29,11 +29,13 @@ export class View {
   private costMs = 10
   private fitted: boolean
   private lines: Record<string, number[]> = {}
+  private seek: boolean
 
   constructor(box: HTMLElement, above: HTMLCanvasElement) {
     const from = desk.place
     const centre = desk.config?.centre
     this.fitted = Boolean(from ?? centre)
+    this.seek = desk.selected !== null && !from
     this.map = new MapLibre({
       container: box,
       style,
@@ -58,7 +60,7 @@ export class View {
 
   private listen(): void {
     const { map } = this
-    map.on('load', () => {
+    map.on('style.load', () => {
       map.addLayer(this.symbols)
       void ground(map, desk.config?.land ?? null)
       this.frame()
@@ -108,6 +110,7 @@ export class View {
     if (!this.map.getLayer('tracks')) return
     this.symbols.fill(this.overlay.chosen())
     if (!this.fitted && (desk.picture.frame?.n ?? 0) > 0) this.fit(false)
+    if (this.seek) this.toSelected()
     this.map.triggerRepaint()
   }
 
@@ -155,6 +158,14 @@ export class View {
       [(east - 0.5) * 360, latitudeDeg(north)],
     ]
     this.map.fitBounds(box, { padding: 60, maxZoom: 11, animate })
+  }
+
+  // An address that names a track but no place opens on the track.
+  private toSelected(): void {
+    const row = this.overlay.chosen()
+    if (row < 0) return
+    this.seek = false
+    this.map.jumpTo({ center: [(desk.picture.x[row]! - 0.5) * 360, latitudeDeg(desk.picture.y[row]!)], zoom: 9 })
   }
 
   go(lon: number, lat: number): void {
