@@ -11,7 +11,7 @@ from manara.node.durable import journal, poison
 from manara.node.durable.frames import Record, Verdict
 from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Limits, Runner
-from manara.records.inputs import ClockJump, Input
+from manara.records.inputs import ClockJump, Input, Stepped
 
 
 def run(disk: FaultyDisk, machine: Machine[toy.State] | None = None) -> Runner[toy.State]:
@@ -77,12 +77,12 @@ def test_a_record_that_an_upgrade_cannot_stomach_in_the_middle_of_the_journal() 
         runner.offer([chunk(f"w{i}"), chunk(f"v{i}")])
         runner.turn(i * SECOND)
 
-    def picky(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> object:
+    def picky(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[toy.State]:
         if any(getattr(one, "data", b"") == b"w1" for one in inputs):
             raise Killed("w1")
         return toy.step(state, inputs, now_ns)
 
-    machine = Machine(toy.machine().init, picky, toy.dump, toy.load)  # type: ignore[arg-type]  # Stepped, as an object
+    machine = Machine(toy.machine().init, picky, toy.dump, toy.load)
     for _ in range(12):
         try:
             runner = run(disk, machine)
@@ -106,13 +106,13 @@ def test_kills_that_are_nobodys_fault_skip_nothing() -> None:
 
 
 def test_inputs_that_crash_only_together() -> None:
-    def jointly(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> object:
+    def jointly(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[toy.State]:
         data = [getattr(one, "data", b"") for one in inputs]
         if b"a" in data and b"b" in data:
             raise ValueError("a and b")
         return toy.step(state, inputs, now_ns)
 
-    machine = Machine(toy.machine().init, jointly, toy.dump, toy.load)  # type: ignore[arg-type]  # Stepped, as an object
+    machine = Machine(toy.machine().init, jointly, toy.dump, toy.load)
     disk = FaultyDisk()
     runner = run(disk, machine)
     runner.offer([chunk(word) for word in "xaybz"])
@@ -121,12 +121,12 @@ def test_inputs_that_crash_only_together() -> None:
 
 
 def test_a_step_that_fails_without_any_input_is_omitted_and_then_halts() -> None:
-    def broken(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> object:
+    def broken(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[toy.State]:
         if now_ns >= 3 * SECOND:
             raise ZeroDivisionError("time")
         return toy.step(state, inputs, now_ns)
 
-    machine = Machine(toy.machine().init, broken, toy.dump, toy.load)  # type: ignore[arg-type]  # Stepped, as an object
+    machine = Machine(toy.machine().init, broken, toy.dump, toy.load)
     disk = FaultyDisk()
     runner = run(disk, machine)
     halts = []
@@ -144,12 +144,12 @@ def test_a_step_that_fails_without_any_input_is_omitted_and_then_halts() -> None
 def test_a_crash_by_chance_costs_nothing_the_second_time() -> None:
     failures = iter([True])
 
-    def flaky(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> object:
+    def flaky(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[toy.State]:
         if inputs and next(failures, False):
             raise MemoryError("for a moment")
         return toy.step(state, inputs, now_ns)
 
-    machine = Machine(toy.machine().init, flaky, toy.dump, toy.load)  # type: ignore[arg-type]  # Stepped, as an object
+    machine = Machine(toy.machine().init, flaky, toy.dump, toy.load)
     disk = FaultyDisk()
     runner = run(disk, machine)
     runner.offer([chunk("w")])
@@ -162,12 +162,12 @@ def test_a_panic_that_is_no_exception_is_caught() -> None:
     class Panic(BaseException):
         pass
 
-    def panics(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> object:
+    def panics(state: toy.State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[toy.State]:
         if any(getattr(one, "data", b"") == b"p" for one in inputs):
             raise Panic("called unwrap on None")
         return toy.step(state, inputs, now_ns)
 
-    machine = Machine(toy.machine().init, panics, toy.dump, toy.load)  # type: ignore[arg-type]  # Stepped, as an object
+    machine = Machine(toy.machine().init, panics, toy.dump, toy.load)
     runner = run(FaultyDisk(), machine)
     runner.offer([chunk("p"), chunk("w")])
     assert runner.turn(SECOND).halted is None

@@ -11,6 +11,7 @@ from tests.node.durable.toy import ABOUT, SECOND, chunk
 
 from manara.node.durable import journal, snapshot
 from manara.node.durable.frames import About
+from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Limits, Runner
 
 SMALL = Limits(steps_per_snapshot=4, segment_bytes=700, done_per_write=3)
@@ -139,6 +140,21 @@ def test_both_snapshots_damaged_falls_back_to_the_whole_journal() -> None:
     assert runner.state.seen == acknowledged
 
 
+def test_a_snapshot_whose_state_does_not_load_falls_back_to_the_journal() -> None:
+    disk = FaultyDisk()
+    acknowledged: list[str] = []
+    live(disk, acknowledged)
+
+    def refuse(plain: object) -> toy.State:
+        raise KeyError("a field of yesterday")
+
+    machine = toy.machine()
+    runner = Runner(disk, Machine(machine.init, machine.step, machine.dump, refuse), ABOUT, SMALL)
+    assert runner.report.snapshot == 0
+    assert "KeyError" in runner.report.snapshots_damaged[0]
+    assert runner.state.seen == acknowledged
+
+
 def test_a_snapshot_of_another_build_is_not_used_and_the_journal_names_both() -> None:
     disk = FaultyDisk()
     acknowledged: list[str] = []
@@ -196,6 +212,7 @@ def test_rot_of_any_byte_in_the_middle_is_reported_and_never_skipped() -> None:
             assert runner.halted is not None
             assert runner.halted.why == "damaged"
             assert name in runner.halted.detail
+            assert runner.resume() is runner.halted  # it needs a person
             assert clean[: len(runner.state.seen)] == runner.state.seen
         disk.write_whole(name, before)
 

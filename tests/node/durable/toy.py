@@ -29,7 +29,7 @@ class State:
     now_ns: int = 0
 
 
-def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped:
+def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]:
     state.ticks[0] += 1
     state.now_ns = now_ns
     for one in inputs:

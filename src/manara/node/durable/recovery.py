@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from manara.node.durable import journal, poison, snapshot
 from manara.node.durable.disk import Disk
@@ -20,7 +20,7 @@ from manara.node.durable.frames import About, Record, Verdict
 from manara.node.durable.journal import Damage, End, Journal, Position
 from manara.node.durable.outbox import Outbox
 from manara.node.durable.poison import Attempt
-from manara.node.durable.snapshot import Plain
+from manara.node.durable.snapshot import Plain, Snapshot
 from manara.records.inputs import Input, Stepped, Views
 from manara.records.reject import Reject
 
@@ -36,7 +36,7 @@ class Machine(Generic[S]):
     back as ``Stepped.state``; after it raised the state is dropped."""
 
     init: Callable[[], S]
-    step: Callable[[S, tuple[Input, ...], int], Stepped]
+    step: Callable[[S, tuple[Input, ...], int], Stepped[S]]
     dump: Callable[[S], Plain]
     load: Callable[[Plain], S]
 
@@ -137,11 +137,20 @@ class _Recovery(Generic[S]):
                 self._report.snapshots_damaged.append(f"{name}: {found}")
             elif found.build != self._about.build:
                 self._report.snapshots_of_other_builds.append(f"{name}: {found.build}")
-            else:
-                self._outbox.begin(found.outbox)
-                self._report.snapshot = found.sequence
-                return _At(self._machine.load(found.state), found.sequence, found.now_ns, found.position)
+            elif (loaded := self._loaded(name, found)) is not None:
+                return loaded
+        self._report.snapshot = 0
         return _At(self._machine.init(), 0, 0, None)
+
+    def _loaded(self, name: str, found: Snapshot) -> _At[S] | None:
+        try:
+            state = self._machine.load(found.state)
+            self._outbox.begin(found.outbox)
+        except Exception as error:  # noqa: BLE001 - a state that does not load is a damaged one: the journal has it all
+            self._report.snapshots_damaged.append(f"{name}: {type(error).__name__}: {error}")
+            return None
+        self._report.snapshot = found.sequence
+        return _At(state, found.sequence, found.now_ns, found.position)
 
     def _scan(self, start: _At[S]) -> End:
         """Read all that will be replayed once: cut the torn tail, note verdicts, damage, and where to go on."""
@@ -205,7 +214,7 @@ class _Recovery(Generic[S]):
         except BaseException as error:
             raise _Crashed(record.sequence, f"{type(error).__name__}: {error}") from error
         self._outbox.add(record.sequence, stepped.effects)
-        return _At(cast(S, stepped.state), record.sequence, record.now_ns, at.position, stepped.views)
+        return _At(stepped.state, record.sequence, record.now_ns, at.position, stepped.views)
 
     def _search(self, at: _At[S], record: Record) -> _At[S]:
         """Find what is poison in this record and journal the verdict; the state is a fresh copy afterwards."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from manara.node.durable import frames, journal, poison, snapshot
 from manara.node.durable.clock import JUMP_NS, NodeClock
@@ -27,6 +27,9 @@ from manara.node.durable.recovery import NOT_OURS, Machine, Recovered, Report, r
 from manara.records.inputs import ClockJump, Effect, Input, Views
 
 S = TypeVar("S")
+
+DAMAGED, STEP = "damaged", "step"
+_PROBE = "probe.mna"
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,19 @@ class Runner(Generic[S]):
         return True
 
     def resume(self) -> Halt | None:
-        """After a halt: try again. A full disk needs only room; anything else recovers from the disk."""
-        if self.halted is not None and self.halted.why == "full" and self._journal and not self._journal.broken:
-            self.halted = None
-        elif self.halted is not None:
-            self.halted = None
+        """After the disk refused: try again. A full disk needs only room; after anything else the state is recovered
+        from what the disk holds. Damage and a failing step stay halted: they need a person."""
+        if self.halted is None or self.halted.why in (DAMAGED, STEP):
+            return self.halted
+        try:
+            self._disk.write_whole(_PROBE, b"")  # a disk that still refuses says so before a recovery is paid for
+            self._disk.remove(_PROBE)
+        except DiskError as error:
+            self.halted = Halt(error.kind, error.detail)
+            return self.halted
+        sound = self._journal is not None and self._journal.broken is None
+        self.halted = None
+        if not sound or self._state is None:
             self._open()
         return self.halted
 
@@ -222,7 +233,7 @@ class Runner(Generic[S]):
         if found.views is not None:
             self.views = replace(found.views, sequence=found.sequence)
         if found.report.damage is not None:
-            self.halted = Halt("damaged", str(found.report.damage))
+            self.halted = Halt(DAMAGED, str(found.report.damage))
 
     def _step(self, state: S, inputs: tuple[Input, ...], sequence: int, now_ns: int) -> Result:
         try:
@@ -231,7 +242,7 @@ class Runner(Generic[S]):
             raise
         except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception
             return self._recover(sequence, f"{type(error).__name__}: {error}")
-        self._state, self.sequence, self.now_ns = cast(S, stepped.state), sequence, now_ns
+        self._state, self.sequence, self.now_ns = stepped.state, sequence, now_ns
         self.views = replace(stepped.views, sequence=sequence)
         self._outbox.add(sequence, stepped.effects)
         self._omitted = 0
@@ -253,7 +264,7 @@ class Runner(Generic[S]):
         self._adopt(found)
         self._omitted = self._omitted + 1 if found.report.omitted else 0
         if self._omitted >= self._limits.omitted_in_a_row:
-            self.halted = Halt("step", f"it fails without any input: {crash}")
+            self.halted = Halt(STEP, f"it fails without any input: {crash}")
         return replace(self._result(), recovered=found.report)
 
     def _result(self) -> Result:

@@ -119,7 +119,12 @@ def _pack(value: Any) -> msgspec.msgpack.Ext:
 
 def _unpack(code: int, data: memoryview) -> Any:
     packed = msgspec.msgpack.decode(data, type=_Packed)
-    if code not in (_ARRAY, _SCALAR) or len(packed.shape) > 8 or np.dtype(packed.dtype).kind not in _KINDS:
-        raise msgspec.ValidationError(f"extension {code} with dtype {packed.dtype} is unknown")
-    array: NDArray[Any] = np.frombuffer(packed.raw, dtype=packed.dtype).reshape(packed.shape).copy()
+    try:
+        dtype = np.dtype(packed.dtype)
+        known = code in (_ARRAY, _SCALAR) and dtype.kind in _KINDS
+        array: NDArray[Any] = np.ndarray(packed.shape, dtype if known else "u1", packed.raw).copy()
+    except (TypeError, ValueError) as error:
+        raise msgspec.ValidationError(f"no array: {error}") from None
+    if not known or array.nbytes != len(packed.raw):
+        raise msgspec.ValidationError(f"extension {code}: no array of {dtype} with shape {packed.shape}")
     return array if code == _ARRAY else array[()]
