@@ -1,12 +1,12 @@
 """Run every benchmark and keep its figures.
 
     python bench/run.py              all
-    python bench/run.py decode track those whose file name contains one of the words
-    python bench/run.py --check      run nothing; check the kept results against the schema
+    python bench/run.py decode track those whose name contains one of the words
+    python bench/run.py --check      run nothing; check the kept results and the scenarios
 
-A benchmark is a file bench/*.py that prints one JSON line per figure on standard output:
-``{"name": "asterix 048 decode", "value": 1.2e6, "unit": "records/s", "budget": 1e6, "better": "more"}``;
-``budget``, ``better`` (more, less) and any further fields are optional. What it prints besides goes to standard error.
+What is run stands in bench/scenarios/*.toml: the script, its pinned arguments, and which fields of the JSON lines
+that it prints on standard output are figures, with unit and budget. A script may also print figures itself, as
+``{"name": "decode", "value": 1.2e6, "unit": "records/s"}``. A script without a scenario is run without arguments.
 Results go to bench/results/<date>.json with the facts of the machine; a second run on one day replaces the figures
 that it measured anew.
 """
@@ -21,6 +21,8 @@ import platform
 import subprocess
 import sys
 import time
+import tomllib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -68,23 +70,64 @@ def commit() -> str:
     return told.stdout.strip()
 
 
-def figures(text: str) -> list[dict[str, Any]]:
-    """The JSON lines of a benchmark's output; other lines are passed over.
+@dataclass(frozen=True)
+class Scenario:
+    """One pinned run of one script."""
 
-    >>> figures('hello\\n{"name": "a", "value": 2, "unit": "s"}\\n{"x": 1}\\n')
+    name: str
+    script: str
+    args: tuple[str, ...] = ()
+    figures: tuple[dict[str, Any], ...] = ()  # key, name, unit; budget, better and only where they apply
+    title: str = ""
+
+
+def read_scenario(path: Path) -> Scenario:
+    """A scenario from its file."""
+    whole = tomllib.loads(path.read_text("utf-8"))
+    return Scenario(
+        path.stem,
+        whole["script"],
+        tuple(str(one) for one in whole.get("args", [])),
+        tuple(whole.get("figure", [])),
+        whole.get("title", ""),
+    )
+
+
+def scenarios() -> list[Scenario]:
+    """All of them; a script that no scenario names is one by itself."""
+    found = [read_scenario(path) for path in sorted((HERE / "scenarios").glob("*.toml"))]
+    named = {one.script for one in found} | {"run.py"}
+    bare = [p for p in sorted(HERE.glob("*.py")) if p.name not in named and not p.name.startswith("_")]
+    return found + [Scenario(p.stem, p.name) for p in bare]
+
+
+def figures(text: str, scenario: Scenario) -> list[dict[str, Any]]:
+    """The figures among the JSON lines of a script's output; other lines are passed over.
+
+    >>> figures('hello\\n{"name": "a", "value": 2, "unit": "s"}\\n', Scenario("x", "x.py"))
     [{'name': 'a', 'value': 2, 'unit': 's'}]
+    >>> wanted = {"key": "per_s", "name": "decode {set}", "unit": "1/s", "budget": 5, "only": {"set": "b"}}
+    >>> figures('{"set": "a", "per_s": 7}\\n', Scenario("x", "x.py", figures=(wanted,)))
+    [{'name': 'decode a', 'value': 7, 'unit': '1/s'}]
     """
     found = []
     for line in text.splitlines():
-        if not line.startswith("{"):
-            continue
         try:
-            row = json.loads(line)
+            row = json.loads(line) if line.startswith("{") else None
         except ValueError:
             continue
-        if not fault(row):
+        if row is not None and not fault(row):
             found.append(row)
-    return found
+        elif row is not None:
+            found += [_figure(row, wanted) for wanted in scenario.figures if wanted["key"] in row]
+    return [row for row in found if not fault(row)]
+
+
+def _figure(row: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    made = {"name": wanted["name"].format(**row), "value": row[wanted["key"]], "unit": wanted["unit"]}
+    if "budget" in wanted and all(row.get(key) == value for key, value in wanted.get("only", {}).items()):
+        made |= {"budget": wanted["budget"], "better": wanted.get("better", "more")}
+    return made
 
 
 def fault(row: dict[str, Any]) -> str:
@@ -104,26 +147,22 @@ def within(row: dict[str, Any]) -> str:
     return "yes" if good else "NO"
 
 
-def run_one(path: Path) -> tuple[list[dict[str, Any]], str]:
-    """Run one benchmark; gives its figures and what went wrong ("" for nothing)."""
-    print(f"{path.name} …", file=sys.stderr, flush=True)
+def run_one(one: Scenario) -> tuple[list[dict[str, Any]], str]:
+    """Run one scenario; gives its figures and what went wrong ("" for nothing)."""
+    print(f"{one.name} …", file=sys.stderr, flush=True)
     began = time.perf_counter()
+    command = [sys.executable, str(HERE / one.script), *one.args]
     try:
         ran = subprocess.run(
-            [sys.executable, str(path)],
-            cwd=HERE.parent,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=LONGEST_S,
-            check=False,
+            command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return [], f"{path.name}: stopped after {LONGEST_S:.0f} s"
-    rows = [{"benchmark": path.stem, **row} for row in figures(ran.stdout)]
-    print(f"{path.name} {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+        return [], f"{one.name}: stopped after {LONGEST_S:.0f} s"
+    rows = [{"benchmark": one.name, **row} for row in figures(ran.stdout, one)]
+    print(f"{one.name} {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
     if ran.returncode:
-        return rows, f"{path.name}: exit {ran.returncode}"
-    return rows, "" if rows else f"{path.name}: printed no figure"
+        return rows, f"{one.name}: exit {ran.returncode}"
+    return rows, "" if rows else f"{one.name}: printed no figure"
 
 
 def keep(rows: list[dict[str, Any]], ran: set[str]) -> Path:
@@ -147,37 +186,36 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def check() -> int:
-    """Read every kept result; 1 when one is not as it should be."""
-    faults = []
+    """Read every scenario and every kept result; 1 when one is not as it should be."""
+    faults = [f"{one.name}: no script {one.script}" for one in scenarios() if not (HERE / one.script).exists()]
     for path in sorted(RESULTS.glob("*.json")):
         whole = json.loads(path.read_text("utf-8"))
         faults += [f"{path.name}: no {key}" for key in ("commit", "machine", "figures") if key not in whole]
         faults += [f"{path.name}: {row.get('name')}: {fault(row)}" for row in whole.get("figures", []) if fault(row)]
-    print("\n".join(faults) or "results are well formed")
+    print("\n".join(faults) or "scenarios and results are well formed")
     return 1 if faults else 0
 
 
 def main(argv: list[str]) -> int:
     """Run what was asked for; 1 when a benchmark failed."""
     reader = argparse.ArgumentParser(description="Run the benchmarks and keep their figures.")
-    reader.add_argument("words", nargs="*", help="only files whose name contains one of these")
+    reader.add_argument("words", nargs="*", help="only those whose name contains one of these")
     reader.add_argument("--check", action="store_true", help="check the kept results only")
     args = reader.parse_args(argv)
     if args.check:
         return check()
     numba_cache.configure()
-    paths = [p for p in sorted(HERE.glob("*.py")) if p.name != "run.py" and not p.name.startswith("_")]
-    paths = [p for p in paths if not args.words or any(word in p.stem for word in args.words)]
-    if not paths:
+    wanted = [one for one in scenarios() if not args.words or any(word in one.name for word in args.words)]
+    if not wanted:
         print("no such benchmark", file=sys.stderr)
         return 2
     rows: list[dict[str, Any]] = []
     faults = []
-    for path in paths:
-        found, wrong = run_one(path)
+    for one in wanted:
+        found, wrong = run_one(one)
         rows += found
         faults += [wrong] if wrong else []
-    where = keep(rows, {p.stem for p in paths})
+    where = keep(rows, {one.name for one in wanted})
     print(table(rows))
     print(f"\nkept in {where.relative_to(HERE.parent)}", file=sys.stderr)
     print("\n".join(faults), file=sys.stderr)

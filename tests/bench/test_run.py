@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+import tomllib
 
 import pytest
 
@@ -12,6 +14,7 @@ import pytest
 def run(repository, tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("bench_run", repository / "bench/run.py")
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "bench_run", module)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "HERE", tmp_path)
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
@@ -58,14 +61,45 @@ def test_a_failed_benchmark_is_said(run, tmp_path, capsys, text):
     benchmark(tmp_path, "bad.py", text)
     benchmark(tmp_path, "good.py", line("a", 1))
     assert run.main([]) == 1
-    assert "bad.py" in capsys.readouterr().err
+    assert "bad: " in capsys.readouterr().err
     assert [row["name"] for row in kept(run)] == ["a"]
 
 
 def test_a_number_that_is_none_is_no_figure(run):
-    assert (
-        run.figures('{"name": "a", "value": NaN, "unit": "s"}\n{"name": "a", "value": "2", "unit": "s"}\n{bad\n') == []
+    for value in ("NaN", '"2"', "null"):
+        text = f'{{"name": "a", "value": {value}, "unit": "s"}}\n{{bad\n'
+        assert run.figures(text, run.Scenario("x", "x.py")) == []
+
+
+def test_a_scenario_pins_arguments_and_names_figures(run, tmp_path):
+    benchmark(
+        tmp_path, "one.py", "import json, sys\nfor s in sys.argv[1:]: print(json.dumps({'set': s, 'per_s': 7}))\n"
     )
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "small.toml").write_text(
+        'script = "one.py"\nargs = ["a", "b"]\n'
+        '[[figure]]\nkey = "per_s"\nname = "decode {set}"\nunit = "1/s"\nbudget = 9\nonly = { set = "b" }\n'
+    )
+    assert run.main([]) == 0
+    first, second = kept(run)
+    assert (first["name"], first["value"], "budget" in first) == ("decode a", 7, False)
+    assert (second["name"], second["budget"], run.within(second)) == ("decode b", 9, "NO")
+
+
+def test_a_scenario_without_its_script_is_said(run, tmp_path, capsys):
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "lost.toml").write_text('script = "gone.py"\n')
+    assert run.main(["--check"]) == 1
+    assert "gone.py" in capsys.readouterr().out
+
+
+def test_the_projects_scenarios_are_well_formed(repository):
+    for path in (repository / "bench/scenarios").glob("*.toml"):
+        whole = tomllib.loads(path.read_text())
+        assert (repository / "bench" / whole["script"]).exists(), path.name
+        assert whole["title"]
+        for figure in whole["figure"]:
+            assert {"key", "name", "unit"} <= set(figure) <= {"key", "name", "unit", "budget", "better", "only"}
 
 
 def test_nothing_asked_for_is_said(run):
