@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from manara.feeds.asterix import adsb, radar, service, surface, system, walker
 from manara.feeds.asterix.definitions import CATEGORIES, definition, editions_of
+from manara.feeds.asterix.framing import next_head
 from manara.feeds.asterix.labels import new_table
 from manara.feeds.asterix.pieces import Pieces
 from manara.feeds.asterix.program import Program, compile_program
@@ -27,7 +28,6 @@ from manara.records.batch import Batch, join
 from manara.records.reject import KEPT_BYTES, Reject
 
 SLICE_BYTES = 1 << 18  # worked on at a time, so that the tables stay in the processor's cache
-RESYNC_BYTES_MAX = 8192  # a longer block is not believed when a stream is taken up again
 SOURCES_MAX = 256  # whose last full time is remembered
 SENSOR_FIRST = (2,)  # CAT002 gives CAT001 its time
 _PLOTS = {10: surface.plots_010, 20: surface.plots_020, 48: radar.plots_048}
@@ -125,7 +125,7 @@ class AsterixDecoder:
         pos = 0
         while pos < len(data):
             if self._lost_bytes:
-                found = _head(data, pos)
+                found = next_head(data, pos)
                 self._lose(data[pos:found])
                 pos = found
                 if len(data) - pos < 3:
@@ -181,7 +181,6 @@ class AsterixDecoder:
         bad = np.zeros((len(starts), 2), np.int64)
         edition = self._editions[category]
         for found in walker.walk(buf, starts, ends, received_ns, _program(category, edition), bad):
-            pieces.count(f"cat{category:03d}", len(found))
             self._rows(category, edition, found, pieces)
         for i in np.flatnonzero(bad[:, 1]).tolist():
             kept = buf[bad[i, 0] : ends[i]][:KEPT_BYTES].tobytes()
@@ -203,7 +202,7 @@ class AsterixDecoder:
             old = edition.startswith("0.")
             rows_of = system.reports_062 if category == 62 else adsb.reports_old if old else adsb.reports_new
             reports, labels = rows_of(found, self._feed)
-            pieces.reports(found.at, reports, labels, self._told_by(category))
+            pieces.reports(key, found.at, reports, labels, self._told_by(category))
         else:
             self._status(category, found, pieces)
 
@@ -255,16 +254,6 @@ class AsterixDecoder:
         self._lost_bytes = state["lost_bytes"]
         self._full_time_ns = {int(k): v for k, v in state["full_time_ns"].items()}
         self._told = {int(k): np.frombuffer(v, np.int64).reshape(-1, 2).copy() for k, v in state["told"].items()}
-
-
-def _head(data: bytes, pos: int) -> int:
-    """The next place that may be the head of a block, or where fewer than three bytes remain."""
-    while len(data) - pos >= 3:
-        length = data[pos + 1] << 8 | data[pos + 2]
-        if data[pos] in CATEGORIES and 4 <= length <= RESYNC_BYTES_MAX:
-            return pos
-        pos += 1
-    return pos
 
 
 def _remainder(payload: bytes, pos: int, state: int, received_ns: int) -> Reject:

@@ -53,13 +53,15 @@ class Pieces:
         nowhere = (plots.flags & Flag.NO_POSITION) != 0
         missing = int(np.count_nonzero(nowhere))
         self.count(f"{key} no_position", missing)
+        self.count(key, len(at) - missing)
         if missing:
             at, plots = at[~nowhere], plots.take(~nowhere)
         if len(at):
             self._plots.append((at + self.base, plots))
 
-    def reports(self, at: I8, reports: Reports, labels: Labels, told: I8) -> None:
+    def reports(self, key: str, at: I8, reports: Reports, labels: Labels, told: I8) -> None:
         """Reports of one category."""
+        self.count(key, len(at))
         self._label(labels, told)
         if len(at):
             self._reports.append((at + self.base, reports))

@@ -19,10 +19,13 @@ from manara.feeds.asterix.definitions import (
     editions_of,
 )
 from manara.feeds.asterix.encode import choose_content
+from manara.feeds.asterix.framing import next_head
 from manara.feeds.decoder import Options
 from manara.records.reject import KEPT_BYTES, Reject
 
-DAY_S = 86_400.0
+DAY_NS = 86_400_000_000_000
+DAY_TICKS = 86_400 * 128
+TICK_NS = 7_812_500
 TIME_FIELDS = {
     2: ("030",), 10: ("140",), 19: ("140",), 20: ("140",), 21: ("071", "073", "030", "075", "077"), 23: ("070",),
     34: ("030",), 48: ("140",), 62: ("070",), 63: ("030",), 65: ("030",), 247: ("140",),
@@ -34,27 +37,33 @@ class _Bad(Exception):
 
 
 def blocks(data: bytes) -> Iterator[tuple[int, int, int] | Reject]:
-    """(category, start of the records, end) of each block, then a Reject for what is not a block."""
+    """(category, start of the records, end) of each block; a Reject for what is not a block, then it goes on."""
     pos = 0
     while pos < len(data):
         length = int.from_bytes(data[pos + 1 : pos + 3], "big")
         if pos + 3 > len(data) or pos + length > len(data):
             yield Reject("truncated", data[pos : pos + KEPT_BYTES], f"{len(data) - pos} bytes are not a whole block")
             return
-        if length < 3:
-            yield Reject("bad_length", data[pos : pos + KEPT_BYTES], f"a block of length {length} at byte {pos}")
-            return
-        yield data[pos], pos + 3, pos + length
-        pos += length
+        if length >= 3:
+            yield data[pos], pos + 3, pos + length
+            pos += length
+            continue
+        again = next_head(data, pos + 1)
+        again = again if len(data) - again >= 3 else len(data)
+        yield Reject("bad_length", data[pos:again][:KEPT_BYTES], f"{again - pos} bytes are no block")
+        pos = again
 
 
-def full(data: bytes, options: Options, raw: bool = False) -> Iterator[dict[str, Any] | Reject]:
+def full(
+    data: bytes, options: Options, raw: bool = False, near_ns: int | None = None
+) -> Iterator[dict[str, Any] | Reject]:
     """Every record in the order of the bytes. ``raw``: the numbers as they stand on the wire.
 
-    ``time_ns`` counts from midnight of the first day, further days added when the clock passes midnight.
+    ``time_ns`` is on the day nearest to ``near_ns``; without it, counted from midnight of the first day, further days
+    added when the clock passes midnight. None where the record holds no full time of day.
     """
     wanted = editions_of(options.editions)
-    day, last_s = 0, -1.0
+    last_ns = near_ns
     for one in blocks(data):
         if isinstance(one, Reject):
             yield one
@@ -63,22 +72,21 @@ def full(data: bytes, options: Options, raw: bool = False) -> Iterator[dict[str,
         if category not in CATEGORIES:
             yield Reject("unknown_category", data[start - 3 : end][:KEPT_BYTES], f"category {category:03d}")
             continue
-        d = definition(category, wanted.get(category, ""))
-        for item in records(data, start, end, d, raw):
-            if isinstance(item, dict):
-                tod_s = _time_s(item, raw)
-                if tod_s is not None:
-                    day += (tod_s < last_s - DAY_S / 2) - (tod_s > last_s + DAY_S / 2 and last_s >= 0)
-                    last_s = tod_s
-                    item["time_ns"] = round((day * DAY_S + tod_s) * 1e9)
+        for item in records(data, start, end, definition(category, wanted.get(category, "")), raw):
+            tod_ns = _time_ns(item, raw) if isinstance(item, dict) else None
+            if isinstance(item, dict) and tod_ns is not None:
+                last_ns = (
+                    tod_ns if last_ns is None else last_ns + (tod_ns - last_ns + DAY_NS // 2) % DAY_NS - DAY_NS // 2
+                )
+                item["time_ns"] = last_ns
             yield item
 
 
-def _time_s(item: dict[str, Any], raw: bool) -> float | None:
+def _time_ns(item: dict[str, Any], raw: bool) -> int | None:
     for name in TIME_FIELDS.get(item["category"], ()):
         value = item["items"].get(name)
-        if value is not None:
-            return value / 128.0 if raw else float(value)
+        if value is not None and value * (1 if raw else 128) < DAY_TICKS:
+            return int(round(value * (1 if raw else 128))) * TICK_NS
     return None
 
 
