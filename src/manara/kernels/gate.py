@@ -10,7 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy
-from manara.kernels.follow import misfit
+from manara.kernels.sensing import Plot
+from manara.kernels.states import misfit
 from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_BY, TIME, UPDATED, VE, VN, Store
 
 F8 = NDArray[np.float64]
@@ -28,6 +29,7 @@ class Grid(NamedTuple):
     first: I8
     item: I8
     cell: I8  # (n, 3) cell of each item
+    at: F8  # (n, 3) where each will be, on the unit sphere
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +53,7 @@ def build(st: Store, member: I8, time_ns: int, cell_m: float) -> Grid:
     size = 16
     while size < 2 * m:
         size *= 2
-    cell, bucket = np.empty((m, 3), np.int64), np.empty(m, np.int64)
+    cell, bucket, ahead = np.empty((m, 3), np.int64), np.empty(m, np.int64), np.empty((m, 3))
     first = np.zeros(size + 1, np.int64)
     for a in range(m):
         k = member[a]
@@ -61,6 +63,7 @@ def build(st: Store, member: I8, time_ns: int, cell_m: float) -> Grid:
         x = v[NX] + dt * (v[VE] * ex + v[VN] * mx)
         y = v[NY] + dt * (v[VE] * ey + v[VN] * my)
         z = v[NZ] + dt * v[VN] * mz
+        ahead[a, 0], ahead[a, 1], ahead[a, 2] = x, y, z
         scale = 6371e3 / cell_m
         cell[a, 0], cell[a, 1], cell[a, 2] = math.floor(x * scale), math.floor(y * scale), math.floor(z * scale)
         bucket[a] = _bucket(cell[a, 0], cell[a, 1], cell[a, 2], size - 1)
@@ -68,18 +71,19 @@ def build(st: Store, member: I8, time_ns: int, cell_m: float) -> Grid:
     for b in range(size):
         first[b + 1] += first[b]
     spot = first.copy()
-    item, place = np.empty(m, np.int64), np.empty((m, 3), np.int64)
+    item, place, at = np.empty(m, np.int64), np.empty((m, 3), np.int64), np.empty((m, 3))
     for a in range(m):
         p = spot[bucket[a]]
         spot[bucket[a]] += 1
         item[p] = a
         place[p, 0], place[p, 1], place[p, 2] = cell[a, 0], cell[a, 1], cell[a, 2]
-    return Grid(cell_m, first, item, place)
+        at[p, 0], at[p, 1], at[p, 2] = ahead[a, 0], ahead[a, 1], ahead[a, 2]
+    return Grid(cell_m, first, item, place, at)
 
 
 @njit(cache=True, nogil=True)
 def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
-    """Members of a grid within half a cell of a point (and some farther ones), at most len(out); returns how many.
+    """Members of a grid within half a cell of a point, at most len(out); returns how many.
 
     The eight cells whose corner is nearest hold everything within half an edge. Order: by cell, then by member.
 
@@ -96,37 +100,16 @@ def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
         cx, cy, cz = bx + (corner & 1), by + ((corner >> 1) & 1), bz + (corner >> 2)
         b = _bucket(cx, cy, cz, mask)
         for p in range(grid.first[b], grid.first[b + 1]):
-            if grid.cell[p, 0] == cx and grid.cell[p, 1] == cy and grid.cell[p, 2] == cz and n < len(out):
+            dx, dy, dz = grid.at[p, 0] - x, grid.at[p, 1] - y, grid.at[p, 2] - z
+            same = grid.cell[p, 0] == cx and grid.cell[p, 1] == cy and grid.cell[p, 2] == cz
+            if same and n < len(out) and (dx * dx + dy * dy + dz * dz) * scale * scale <= 0.25:
                 out[n] = grid.item[p]
                 n += 1
     return n
 
 
-class Seen(NamedTuple):
-    """What associates a plot with a track, beside where it is."""
-
-    time_ns: int
-    identity: int
-    mode_3a: int
-    domain: int
-    sensor: int
-    rest_ns: int  # a sensor does not see the same craft twice within this time
-
-
 @njit(cache=True, nogil=True)
-def price(
-    st: Store,
-    k: int,
-    seen: Seen,
-    x: float,
-    y: float,
-    z: float,
-    rxx: float,
-    rxy: float,
-    ryy: float,
-    q: float,
-    gate: float,
-) -> float:
+def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
     """Cost of giving a plot to track k: d² + ln |S| and what the labels add, minus ALONE; 0 where it may not be.
 
     Forbidden: outside the gate (d² > gate), another address of the same kind, another domain, and a track that the
@@ -134,23 +117,23 @@ def price(
 
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0
-    >>> price(st, 0, Seen(0, 0, -1, 0, 0, 0), 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 9.0)
+    >>> price(st, 0, Plot(0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0, -1, 0, 0, 0, 0, 0, 0.0, 0, 0.0, 0.0, 4.0), 1.0, 9.0)
     -60.0
     """
     b = st.book[k]
-    if seen.domain > 0 and b[DOMAIN] > 0 and seen.domain != b[DOMAIN]:
+    if plot.domain > 0 and b[DOMAIN] > 0 and plot.domain != b[DOMAIN]:
         return 0.0
-    other = seen.identity != 0 and b[IDENTITY] != 0 and seen.identity != b[IDENTITY]
-    if other and seen.identity >> 56 == b[IDENTITY] >> 56:
+    other = plot.identity != 0 and b[IDENTITY] != 0 and plot.identity != b[IDENTITY]
+    if other and plot.identity >> 56 == b[IDENTITY] >> 56:
         return 0.0
-    if b[SEEN_BY] == seen.sensor + 1 and abs(seen.time_ns - b[UPDATED]) < seen.rest_ns:
+    if b[SEEN_BY] == plot.sensor + 1 and abs(plot.time_ns - b[UPDATED]) < 0.5e9 * plot.period_s:
         return 0.0
-    d2, spread = misfit(st, k, seen.time_ns, x, y, z, rxx, rxy, ryy, q)
+    d2, spread = misfit(st, k, plot.time_ns, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)
     if not d2 <= gate:
         return 0.0
     cost = d2 + spread - ALONE
-    if seen.mode_3a >= 0 and b[MODE_3A] >= 0:
-        cost += SAME_CODE if seen.mode_3a == b[MODE_3A] else OTHER_CODE
+    if plot.mode_3a >= 0 and b[MODE_3A] >= 0:
+        cost += SAME_CODE if plot.mode_3a == b[MODE_3A] else OTHER_CODE
     return min(cost, -1e-3)
 
 

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy, kalman
-from manara.kernels.follow import (
+from manara.kernels.states import (
     COASTING,
     CONFIRMED,
     K_COAST,
@@ -83,7 +83,7 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
             due = 1.0 / max(st.fac[k, RATE], 1e-3)
             due = due if due < 900.0 else interval
             coast = max(1.6 * due, 1.6 * interval)
-            end = max(4.2 * due, 3.0 * interval)
+            end = max(3.2 * due, 2.2 * interval)
             if life == TENTATIVE:
                 end = max(2.2 * due, (1.1 if st.book[k, HITS] < 2 else 1.6) * interval)
         if silent > end:

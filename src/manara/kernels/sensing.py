@@ -49,6 +49,63 @@ class PlotRows(NamedTuple):
     flags: I8
 
 
+class Plot(NamedTuple):
+    """One plot that has been located: scalars pass between kernels without the cost of twenty arrays."""
+
+    time_ns: int
+    x: float  # n-vector
+    y: float
+    z: float
+    rxx: float
+    rxy: float
+    ryy: float
+    identity: int
+    mode_3a: int
+    kind: int
+    domain: int
+    sensor: int
+    bit: int
+    flags: int
+    alt_m: float
+    alt_ref: int
+    speed_mps: float
+    course_rad: float
+    period_s: float  # of its sensor
+
+
+@njit(cache=True, nogil=True)
+def pick(i: int, rows: PlotRows, pos: F8, r: F8, sites: F8) -> Plot:
+    """Plot i with the position and covariance that ``locate`` gave it.
+
+    >>> f, i = np.full(1, 0.5), np.zeros(1, np.int64)
+    >>> rows = PlotRows(i, i, i, i + 2, f, f, f, f, f, f, f, i, f, f, f, f, f, i + 7, i, i, i)
+    >>> pick(0, rows, np.zeros((1, 3)), np.zeros((1, 3)), np.zeros((1, 15))).identity
+    7
+    """
+    s = rows.sensor[i]
+    return Plot(
+        int(rows.time_ns[i]),
+        float(pos[i, 0]),
+        float(pos[i, 1]),
+        float(pos[i, 2]),
+        float(r[i, 0]),
+        float(r[i, 1]),
+        float(r[i, 2]),
+        int(rows.identity[i]),
+        int(rows.mode_3a[i]),
+        int(rows.kind[i]),
+        int(sites[s, S_DOMAIN]),
+        int(s),
+        int(rows.bit[i]),
+        int(rows.flags[i]),
+        float(rows.alt_m[i]),
+        int(rows.alt_ref[i]),
+        float(rows.speed_mps[i]),
+        float(rows.course_rad[i]),
+        float(sites[s, S_PERIOD]),
+    )
+
+
 @njit(cache=True, nogil=True)
 def locate(rows: PlotRows, sites: F8, pos: F8, r: F8, why: I8) -> None:
     """Position (n-vector) and covariance in its local east/north frame of each plot.

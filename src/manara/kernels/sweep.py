@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from manara.kernels import gate
 from manara.kernels.assignment import assign
-from manara.kernels.follow import (
+from manara.kernels.sensing import BAD, NO_SITE, S_DOMAIN, S_PERIOD, Plot, PlotRows, locate, pick, plots_per_s, slices
+from manara.kernels.states import (
     BAD_PLOT,
     CAPACITY,
     COASTING,
@@ -35,7 +36,6 @@ from manara.kernels.follow import (
     take_flags,
     take_position,
 )
-from manara.kernels.sensing import BAD, NO_SITE, S_DOMAIN, S_PERIOD, PlotRows, locate, plots_per_s, slices
 from manara.kernels.tables import (
     ALT,
     ALT_REF,
@@ -73,7 +73,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 GATE_PLOT = 12.25  # 3.5 σ
-HITS_TO_CONFIRM = 3
+HITS_TO_CONFIRM, MISSES_TO_CONFIRM, HITS_BLIND = 3, 1.5, 5
 
 
 @njit(cache=True, nogil=True)
@@ -132,33 +132,32 @@ def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kin
     n = 0
     for a in range(len(part)):
         i = part[a]
-        if rows.identity[i] == 0 or not _by_address(i, rows, pos, r, sites, seen_ns, kinds, st, counts):
+        named = rows.identity[i] != 0
+        if not (named and _by_address(pick(i, rows, pos, r, sites), sites, seen_ns, kinds, st, counts)):
             left[n] = i
             n += 1
     n = _assign(left[:n], CONFIRMED, COASTING, rows, pos, r, sites, seen_ns, kinds, st, counts)
     n = _assign(left[:n], TENTATIVE, TENTATIVE, rows, pos, r, sites, seen_ns, kinds, st, counts)
     for a in range(n):
-        _begin(left[a], rows, pos, r, sites, seen_ns, kinds, st, counts)
+        _begin(pick(left[a], rows, pos, r, sites), sites, seen_ns, kinds, st, counts)
 
 
 @njit(cache=True, nogil=True)
-def _by_address(
-    i: int, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8
-) -> bool:
+def _by_address(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> bool:
     """Give a labelled plot to the nearest track of its address; False where none is within the gate."""
-    k, best, best_d2 = find(st, rows.identity[i]), -1, GATE_REPORT
-    t = rows.time_ns[i]
+    k, best, best_d2 = find(st, plot.identity), -1, GATE_REPORT
+    t = plot.time_ns
     while k >= 0:
         row = model(st.book[k, KIND], st.book[k, DOMAIN])
         if (st.book[k, TIME] - t) / 1e9 <= kinds[row, K_LATE]:
             q = kinds[row, K_Q]
-            d2 = misfit(st, k, t, pos[i, 0], pos[i, 1], pos[i, 2], r[i, 0], r[i, 1], r[i, 2], q)[0]
+            d2 = misfit(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)[0]
             if d2 < best_d2:
                 best, best_d2 = k, d2
         k = st.book[k, NEXT]
     if best < 0:
         return False
-    _take(i, best, rows, pos, r, sites, seen_ns, kinds, st, counts)
+    _take(plot, best, sites, seen_ns, kinds, st, counts)
     return True
 
 
@@ -204,13 +203,11 @@ def _assign(
     cost, around = np.zeros((n, gate.WIDEST)), np.empty(256, np.int64)
     for a in range(n):
         i = left[a]
-        x, y, z = pos[i, 0], pos[i, 1], pos[i, 2]
-        rest = int(0.5e9 * sites[rows.sensor[i], S_PERIOD])
-        seen = gate.Seen(rows.time_ns[i], rows.identity[i], rows.mode_3a[i], domain, rows.sensor[i], rest)
-        for p in range(gate.near(grid, x, y, z, around)):
+        plot = pick(i, rows, pos, r, sites)
+        for p in range(gate.near(grid, plot.x, plot.y, plot.z, around)):
             k = member[around[p]]
             q = kinds[model(st.book[k, KIND], st.book[k, DOMAIN]), K_Q]
-            c = gate.price(st, k, seen, x, y, z, r[i, 0], r[i, 1], r[i, 2], q, GATE_PLOT)
+            c = gate.price(st, k, plot, q, GATE_PLOT)
             if c < 0.0:
                 gate.keep(count, col, cost, a, around[p], c)
     chosen = assign(n, len(member), count, col, cost)
@@ -218,7 +215,7 @@ def _assign(
     for a in range(n):
         i = left[a]
         if chosen[a] >= 0:
-            _take(i, member[chosen[a]], rows, pos, r, sites, seen_ns, kinds, st, counts)
+            _take(pick(i, rows, pos, r, sites), member[chosen[a]], sites, seen_ns, kinds, st, counts)
         else:
             left[m] = i
             m += 1
@@ -226,28 +223,34 @@ def _assign(
 
 
 @njit(cache=True, nogil=True)
-def _take(
-    i: int, k: int, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8
-) -> None:
+def _take(plot: Plot, k: int, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
     """Update track k with plot i, and learn from it what it says beside its position."""
-    b, t, s = st.book, rows.time_ns[i], rows.sensor[i]
+    b, t = st.book, plot.time_ns
     row = model(b[k, KIND], b[k, DOMAIN])
     if (b[k, TIME] - t) / 1e9 > kinds[row, K_LATE]:
         counts[TOO_LATE] += 1
         return
     counts[LATE_USED] += t < b[k, TIME]
     counts[USED_ROWS] += 1
-    take_position(st, k, t, pos[i, 0], pos[i, 1], pos[i, 2], r[i, 0], r[i, 1], r[i, 2], kinds[row, K_Q])
-    b[k, SWEEP], b[k, SEEN_BY] = st.head[GROUPS], s + 1
-    if b[k, HITS] >= HITS_TO_CONFIRM or b[k, LIFE] == COASTING:
+    take_position(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, kinds[row, K_Q])
+    b[k, SWEEP], b[k, SEEN_BY] = st.head[GROUPS], plot.sensor + 1
+    if b[k, LIFE] != TENTATIVE or _enough(k, t, st):
         b[k, LIFE] = CONFIRMED
-    _label(k, rows.identity[i], st)
+    _label(k, plot.identity, st)
     if b[k, HITS] % 8 == 0:
         v = st.mean[k]
         st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, v[NX], v[NY], v[NZ])
     if b[k, HITS] >= HITS_TO_CONFIRM and b[k, NEXT] >= 0:
         _conflict(k, t, st)
-    _learn(i, k, rows, kinds[row, K_HOLD], st)
+    _learn(plot, k, kinds[row, K_HOLD], st)
+
+
+@njit(cache=True, nogil=True)
+def _enough(k: int, t: int, st: Store) -> bool:
+    """Three plots with at most two missing of what the sensors in range should have given; five where many see less."""
+    hits = st.book[k, HITS]
+    due = (t - st.book[k, BORN]) / 1e9 * st.fac[k, RATE] + 1.0
+    return bool(hits >= HITS_BLIND or (hits >= HITS_TO_CONFIRM and due <= hits + MISSES_TO_CONFIRM))
 
 
 @njit(cache=True, nogil=True)
@@ -258,18 +261,18 @@ def _label(k: int, identity: int, st: Store) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _learn(i: int, k: int, rows: PlotRows, hold_s: float, st: Store) -> None:
+def _learn(plot: Plot, k: int, hold_s: float, st: Store) -> None:
     """Height, code, kind, flags and source of a plot."""
     b = st.book
-    if abs(rows.alt_m[i]) < 6e4:
-        st.mean[k, ALT] = rows.alt_m[i]
-        b[k, ALT_REF] = rows.alt_ref[i]
-    if rows.mode_3a[i] >= 0:
-        b[k, MODE_3A] = rows.mode_3a[i]
+    if abs(plot.alt_m) < 6e4:
+        st.mean[k, ALT] = plot.alt_m
+        b[k, ALT_REF] = plot.alt_ref
+    if plot.mode_3a >= 0:
+        b[k, MODE_3A] = plot.mode_3a
     if b[k, KIND] == 0:
-        b[k, KIND] = rows.kind[i]
-    take_flags(st, k, rows.time_ns[i], rows.flags[i], hold_s)
-    b[k, SOURCES] |= rows.bit[i]
+        b[k, KIND] = plot.kind
+    take_flags(st, k, plot.time_ns, plot.flags, hold_s)
+    b[k, SOURCES] |= plot.bit
 
 
 @njit(cache=True, nogil=True)
@@ -284,27 +287,25 @@ def _conflict(k: int, t: int, st: Store) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _begin(i: int, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
+def _begin(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
     """A tentative track from a plot that nothing else explains."""
-    t, s = rows.time_ns[i], rows.sensor[i]
-    domain = int(sites[s, S_DOMAIN])
-    if kinds[rows.kind[i], K_DOMAIN] > 0.0:
-        domain = int(kinds[rows.kind[i], K_DOMAIN])
-    row = model(rows.kind[i], domain)
+    t, domain = plot.time_ns, plot.domain
+    if kinds[plot.kind, K_DOMAIN] > 0.0:
+        domain = int(kinds[plot.kind, K_DOMAIN])
+    row = model(plot.kind, domain)
     prior = kinds[row, K_PRIOR_V]
-    x, y, z = pos[i, 0], pos[i, 1], pos[i, 2]
-    k = birth(st, t, x, y, z, r[i, 0], r[i, 1], r[i, 2], prior)
+    k = birth(st, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, prior)
     if k < 0:
         counts[CAPACITY] += 1
         return
     counts[USED_ROWS] += 1
     b = st.book
-    b[k, DOMAIN], b[k, SWEEP], b[k, SEEN_BY] = domain, st.head[GROUPS], s + 1
-    speed, course = rows.speed_mps[i], rows.course_rad[i]
+    b[k, DOMAIN], b[k, SWEEP], b[k, SEEN_BY] = domain, st.head[GROUPS], plot.sensor + 1
+    speed, course = plot.speed_mps, plot.course_rad
     if math.isfinite(course) and 0.0 <= speed <= kinds[row, K_SPEED_MAX]:
         st.mean[k, VE], st.mean[k, VN] = speed * math.sin(course), speed * math.cos(course)
         st.cov[k, 7] = st.cov[k, 9] = 0.01 * prior * prior + 0.01 * speed * speed
-    st.fac[k, INTERVAL] = sites[s, S_PERIOD]
-    st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, x, y, z)
-    _label(k, rows.identity[i], st)
-    _learn(i, k, rows, kinds[row, K_HOLD], st)
+    st.fac[k, INTERVAL] = plot.period_s
+    st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, plot.x, plot.y, plot.z)
+    _label(k, plot.identity, st)
+    _learn(plot, k, kinds[row, K_HOLD], st)

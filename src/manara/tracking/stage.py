@@ -19,8 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from manara.kernels import follow as following
-from manara.kernels import life, tables
+from manara.kernels import follow, life, states, tables
 from manara.kernels.sweep import sweep
 from manara.records.columns import F8, I8, U4
 from manara.records.plots import Plots
@@ -33,15 +32,15 @@ Rows = TypeVar("Rows", Reports, Plots)
 CAPACITY_MAX = 1 << 20  # tracks per view; more rows are refused and counted
 _KINDS = motion.table()
 _WHY = {
-    following.NO_POSITION: "no_position",
-    following.OUT_OF_RANGE: "out_of_range",
-    following.NO_IDENTITY: "no_identity",
-    following.TOO_LATE: "too_late",
-    following.FUTURE: "future",
-    following.CAPACITY: "capacity",
-    following.CROWDED: "identity_crowded",
-    following.UNKNOWN_SITE: "unknown_site",
-    following.BAD_PLOT: "bad_plot",
+    states.NO_POSITION: "no_position",
+    states.OUT_OF_RANGE: "out_of_range",
+    states.NO_IDENTITY: "no_identity",
+    states.TOO_LATE: "too_late",
+    states.FUTURE: "future",
+    states.CAPACITY: "capacity",
+    states.CROWDED: "identity_crowded",
+    states.UNKNOWN_SITE: "unknown_site",
+    states.BAD_PLOT: "bad_plot",
 }
 
 
@@ -110,12 +109,12 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     if inbox.sensors or inbox.feeds:
         _configure(state, inbox)
     reports, plots = _visible(inbox.reports, state.view), _visible(inbox.plots, state.view)
-    counts = np.zeros(following.N_COUNTS, np.int64)
+    counts = np.zeros(states.N_COUNTS, np.int64)
     _make_room(state, len(reports) + len(plots))
     if len(reports):
         order = np.argsort(reports.time_ns, kind="stable")
         taken = rows.reports(reports, _bits(state, reports.source))
-        following.follow(order, taken, now_ns, _KINDS, state.store, counts)
+        follow.follow(order, taken, now_ns, _KINDS, state.store, counts)
     if len(plots):
         order = np.argsort(plots.time_ns, kind="stable")
         which = _sensor_rows(state, plots.source)
@@ -131,8 +130,8 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         ended=gone.replace(life=np.full(len(gone), Life.DROPPED, np.uint8)),
         sources=tuple(state.slot_of),
         refused={why: int(counts[i]) for i, why in _WHY.items() if counts[i]},
-        used=int(counts[following.USED_ROWS]),
-        late=int(counts[following.LATE_USED]),
+        used=int(counts[states.USED_ROWS]),
+        late=int(counts[states.LATE_USED]),
     )
 
 
