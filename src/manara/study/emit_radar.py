@@ -54,6 +54,12 @@ class RadarAir:
         self._waiting.sort(key=lambda plot: plot[0])
         return self._sectors(k)
 
+    def sees(self, state: State) -> Any:
+        """Whether craft in these states are within the radar's primary range and above its horizon."""
+        slant, _ = self._site.polar(ecef_m(state.lat_rad, state.lon_rad, state.alt_m))
+        reach = self.radar.primary_range_km if self._air else self.radar.range_km
+        return (slant < reach * 1000) & (slant < horizon_m(self.radar.height_m, state.alt_m))
+
     def turns(self, t_s: float) -> float:
         """How many turns the antenna has made: it points north where this is whole."""
         return t_s / self.radar.period_s + self._phase
