@@ -1,7 +1,7 @@
 """Run the examples of the named modules and print how many ran and failed. Numbers are compared within tolerance.
 
-Without the compiler a kernel gives NumPy scalars, and the last bit may differ: an example says what comes out, not of
-which class it is.
+An example says what comes out, not of which class it is: without the compiler a kernel gives NumPy scalars, and the
+last bit differs from machine to machine.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ class Within(doctest.OutputChecker):
         return super().check_output(want, got, optionflags) or alike(want, got)
 
 
+def run(name: str) -> tuple[int, int]:
+    """How many examples of a module ran, and how many failed; what failed is printed."""
+    runner = doctest.DocTestRunner(checker=Within())
+    for one in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name)):
+        runner.run(one)
+    return runner.tries, runner.failures
+
+
 def main(names: list[str]) -> int:
-    attempted = failed = 0
-    for name in names:
-        module = importlib.import_module(name)
-        runner = doctest.DocTestRunner(checker=Within())
-        for one in doctest.DocTestFinder(exclude_empty=True).find(module):
-            runner.run(one)
-        attempted += runner.tries
-        failed += runner.failures
-    print(attempted, failed)
-    return 1 if failed else 0
+    found = [run(name) for name in names]
+    print(sum(tries for tries, _ in found), sum(failures for _, failures in found))
+    return 1 if any(failures for _, failures in found) else 0
 
 
 if __name__ == "__main__":
