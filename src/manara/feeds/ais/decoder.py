@@ -97,7 +97,7 @@ class AisDecoder:
         if msg_type not in gate.DECODED:
             return self._count(f"ais {msg_type}")
         try:
-            m = self._classes[msg_type].from_vector(self._bits(*gate.padded(msg_type, payload, fill)))
+            m = self._classes[msg_type].from_vector(self._bits(*gate.trimmed(msg_type, payload, fill)))
         except Exception as error:  # noqa: BLE001 - whatever pyais raises on strange bits, it is a reject
             return self._refuse("undecodable", one, f"type {msg_type}: {type(error).__name__}"[:120])
         return self._said(msg_type, m, one, time_ns)

@@ -97,7 +97,7 @@ def _fields(one: Heard) -> dict[str, Any] | Reject:
     try:
         said = (
             MSG_CLASS[msg_type]
-            .from_vector(bit_vector(*gate.padded(msg_type, one.payload, one.fill)))
+            .from_vector(bit_vector(*gate.trimmed(msg_type, one.payload, one.fill)))
             .asdict(enum_as_int=True)
         )
     except Exception as error:  # noqa: BLE001 - whatever pyais raises on strange bits, it is a reject

@@ -25,6 +25,7 @@ MIN_BITS: dict[int, int] = {
 }
 PART_B_BITS = 162  # of type 24, through the dimensions
 TYPE_5_CHARS, TYPE_5_FILL = 71, 2  # 424 bits
+TEXT_BEGINS = {12: 72, 14: 40}
 
 DECODED = frozenset({1, 2, 3, 4, 5, 9, 11, 12, 14, 18, 19, 21, 24, 27})
 
@@ -43,10 +44,16 @@ def header(payload: bytes) -> tuple[int, int]:
     return bits >> 36, bits >> 4 & 0x3FFFFFFF
 
 
-def padded(msg_type: int, payload: bytes, fill: int) -> tuple[bytes, int]:
-    """A type 5 that ends early, with zeros to its full length: pyais misreads a character that is cut."""
-    if msg_type == 5 and 6 * len(payload) - fill < 6 * TYPE_5_CHARS - TYPE_5_FILL:
+def trimmed(msg_type: int, payload: bytes, fill: int) -> tuple[bytes, int]:
+    """A payload whose text holds whole characters: pyais misreads a character that is cut.
+
+    A type 5 that ends early is continued with zeros, the surplus bits of a type 12 or 14 become fill.
+    """
+    bits = 6 * len(payload) - fill
+    if msg_type == 5 and bits < 6 * TYPE_5_CHARS - TYPE_5_FILL:
         return payload.ljust(TYPE_5_CHARS, b"0"), TYPE_5_FILL
+    if msg_type in (12, 14):
+        return payload, fill + (bits - TEXT_BEGINS[msg_type]) % 6
     return payload, fill
 
 
