@@ -13,6 +13,7 @@ from tests.node.durable.toy import ABOUT, SECOND, chunk
 
 from manara.node.durable import journal, outbox, snapshot
 from manara.node.durable.clock import NodeClock
+from manara.node.durable.disk import DiskError
 from manara.node.durable.outbox import Outbox, effect_id
 from manara.node.durable.runner import Limits, Runner
 from manara.records.inputs import Chunk, ClockJump, Send
@@ -61,6 +62,24 @@ def test_a_failed_sync_halts_until_resumed_and_loses_and_doubles_nothing() -> No
         assert runner.state.seen == offered, at
         disk.power_on()
         assert run(disk).state.seen == offered, at
+
+
+def test_a_record_that_was_refused_and_yet_stands_on_the_disk_is_not_taken_twice() -> None:
+    class Stubborn(FaultyDisk):
+        def truncate(self, name: str, size: int) -> None:
+            raise DiskError("io", f"{name}: not even that")
+
+    disk = Stubborn()
+    runner = run(disk)
+    runner.offer([chunk("a")])
+    runner.turn(SECOND)
+    disk.sync_fails_at = disk.operations + 2
+    runner.offer([chunk("b"), chunk("c")])
+    assert runner.turn(2 * SECOND).halted is not None
+    runner.offer([chunk("d")])
+    assert runner.resume() is None
+    assert runner.turn(3 * SECOND).halted is None
+    assert runner.state.seen == ["a", "b", "c", "d"]
 
 
 def test_opening_on_a_full_disk_says_so_and_resumes() -> None:
@@ -136,6 +155,9 @@ def test_the_clock_never_goes_back_and_a_jump_is_an_input() -> None:
     reopened = run(disk)
     assert reopened.turn(5000 * SECOND).now_ns == 5000 * SECOND
     assert "clockjump" not in reopened.state.seen[2:]  # being off is no jump
+    behind = run(disk)
+    assert behind.turn(4000 * SECOND).now_ns == 5000 * SECOND
+    assert behind.state.seen[-1] == "clockjump"
 
 
 @given(st.lists(st.integers(-(10**13), 10**13), min_size=1, max_size=50), st.integers(0, 10**12))
@@ -219,6 +241,22 @@ def test_done_in_any_order_survives_and_a_damaged_file_means_repeats() -> None:
     again.read(disk)
     again.add(1, effects)
     assert [one.data for one in again.waiting()] == [b"2", b"3", b"5"]
+    kept = box.dump()
+    box.done([one.effect_id for one in box.waiting()])
+    kept_later = box.dump()
+    box.write(disk)
+    reopened = Outbox()
+    reopened.read(disk)
+    reopened.begin(kept)
+    assert len(reopened) == 0
+    reopened = Outbox()
+    reopened.begin(kept_later)
+    reopened.done([])
+    reopened.write(disk)  # nothing waits: all that the snapshot knew is done
+    again = Outbox()
+    again.read(disk)
+    again.add(1, effects)
+    assert len(again) == 0
     disk.write_whole(outbox.NAME, b"\x00")
     third = Outbox()
     third.read(disk)

@@ -199,7 +199,7 @@ class _Recovery(Generic[S]):
 
     def _run(self, at: _At[S], record: Record) -> _At[S]:
         if self._crashes.get(record.sequence, 0) >= 2:
-            at = self._search(at, record)
+            self._search(at, record)
         verdict = self._verdicts.get(record.sequence, Verdict(record.sequence))
         if verdict.omit:
             self._report.omitted += 1
@@ -216,24 +216,22 @@ class _Recovery(Generic[S]):
         self._outbox.add(record.sequence, stepped.effects)
         return _At(stepped.state, record.sequence, record.now_ns, at.position, stepped.views)
 
-    def _search(self, at: _At[S], record: Record) -> _At[S]:
-        """Find what is poison in this record and journal the verdict; the state is a fresh copy afterwards."""
+    def _search(self, at: _At[S], record: Record) -> None:
+        """Find what is poison in this record, on copies of the state, and journal the verdict."""
         if record.sequence in self._searched:
-            verdict = self._verdicts.get(record.sequence)
-            if self._crashes[record.sequence] == 2 or (verdict and verdict.omit):
-                return at
-            # It crashed although the search had let it pass: what crashes by chance is not run again.
-            self._keep(record, Verdict(record.sequence, omit=True))
-            return at
+            if self._crashes[record.sequence] > 2:
+                # It crashed although the search had let it pass: what crashes by chance is not run again.
+                self._keep(record, Verdict(record.sequence, omit=True))
+            return
+        self._searched.add(record.sequence)
         copy = snapshot.encode_plain(self._machine.dump(at.state))
         died = self._died if self._died and self._died.sequence == record.sequence else None
         verdict = poison.find_poison(
             record, lambda inputs: self._crashes_with(copy, inputs, record.now_ns), self._mark, died
         )
-        self._searched.add(record.sequence)
+        self._crashes[record.sequence] = 2
         if verdict.omit or verdict.skipped:
             self._keep(record, verdict)
-        return _At(self._load(copy), at.sequence, at.now_ns, at.position, at.views)
 
     def _keep(self, record: Record, verdict: Verdict) -> None:
         self._verdicts[record.sequence] = verdict
@@ -243,16 +241,13 @@ class _Recovery(Generic[S]):
 
     def _crashes_with(self, copy: bytes, inputs: tuple[Input, ...], now_ns: int) -> bool:
         try:
-            self._machine.step(self._load(copy), inputs, now_ns)
+            self._machine.step(self._machine.load(snapshot.decode_plain(copy)), inputs, now_ns)
         except NOT_OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception
             self._report.crash = f"{type(error).__name__}: {error}"
             return True
         return False
-
-    def _load(self, copy: bytes) -> S:
-        return self._machine.load(snapshot.decode_plain(copy))
 
     def _mark(self, attempt: Attempt) -> None:
         poison.write_attempt(self._disk, attempt)
