@@ -105,7 +105,10 @@ def definition(category: int, edition: str = "") -> Definition:
     """The definition of a category; edition "" is the newest. Raises ValueError for what the table does not hold."""
     name = normal_edition(category, edition)
     source = _source(category)
-    profiles = tuple(_profile(*row) for row in source["editions"][name])
+    rows = source["editions"][name]
+    # Which profile holds is known only inside the record, so the longest fspec of all is allowed at its head.
+    fspec_bytes_max = max(row[2] for row in rows)
+    profiles = tuple(_profile(row[0], row[1], fspec_bytes_max) for row in rows)
     selector = None
     if source["selector"]:
         field, subfield, values = source["selector"]

@@ -86,7 +86,8 @@ def _time_ns(item: dict[str, Any], raw: bool) -> int | None:
     for name in TIME_FIELDS.get(item["category"], ()):
         value = item["items"].get(name)
         if value is not None and value * (1 if raw else 128) < DAY_TICKS:
-            return int(round(value * (1 if raw else 128))) * TICK_NS
+            ticks: int = round(value * (1 if raw else 128))
+            return ticks * TICK_NS
     return None
 
 
