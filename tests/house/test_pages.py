@@ -225,6 +225,36 @@ def test_options_of_the_reference_are_those_of_the_program(repository):
         assert said == offered, f"manara {' '.join(words)}: {said ^ offered}"
 
 
+def test_the_reference_names_every_format(repository):
+    from manara.feeds import formats
+
+    page = (repository / "docs/reference/cli.md").read_text("utf-8")
+    table = page.split("| family | forms |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`([a-z-]+)`", table)) == set(formats.table()) | {f.family for f in formats.table().values()}
+
+
+def test_the_reference_names_every_column_of_tracks(repository):
+    from manara.host import offline
+
+    page = (repository / "docs/reference/cli.md").read_text("utf-8")
+    table = page.split("## TRACKS.parquet")[1].split("\n## ")[0]
+    named = re.findall(r"`([a-z0-9_]+)`", "\n".join(re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE)))
+    assert sorted(named) == sorted(offline.COLUMNS)
+
+
+def test_the_pages_name_every_key_of_a_configuration(repository):
+    from manara.records.config import ExitConfig, NodeConfig
+    from manara.records.sensors import FeedConfig, Sensor
+
+    page = (repository / "docs/how-to/sensors-file.md").read_text("utf-8")
+    rows = "".join(re.findall(r"^\| (`[^|]+) \|", page, flags=re.MULTILINE))
+    assert set(re.findall(r"`([a-z_]+)`", rows)) == set(Sensor.__struct_fields__)
+    page = (repository / "docs/how-to/node-config.md").read_text("utf-8")
+    for struct in (NodeConfig, FeedConfig, ExitConfig):
+        missing = [key for key in struct.__struct_fields__ if not re.search(rf"\b{key}\b", page)]
+        assert not missing, f"{struct.__name__}: {missing}"
+
+
 def test_each_command_shows_an_example(repository):
     page = (repository / "docs/reference/cli.md").read_text("utf-8")
     silent = [words for words in listed(page, "✓") if "example: manara" not in (help_of(words) or "")]
