@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from litestar import Litestar, MediaType, Response, WebSocket, get, websocket
-from litestar.datastructures import CacheControlHeader, ResponseHeader
+from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import NotFoundException, WebSocketDisconnect
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp
 
 from manara.desk import health, picture
 from manara.desk.guard import guard
@@ -39,8 +38,8 @@ HEADERS = {
 _UNBUILT = "<!doctype html><title>Manara</title><p>The desk's pages are not built. Run: make install</p>"
 
 Plain = dict[str, Any]
-Query = Annotated[str, Parameter(max_length=100)]
-Rows = Annotated[int, Parameter(ge=1, le=MOST_ROWS)]
+Query = Annotated[str, QueryParameter(max_length=100)]
+Rows = Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)]
 
 
 def build(source: Source, names: frozenset[str] = frozenset(), static: Path = STATIC) -> Litestar:
@@ -57,29 +56,26 @@ def build(source: Source, names: frozenset[str] = frozenset(), static: Path = ST
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def guarded(app: ASGIApp) -> ASGIApp:
-        return guard(app, names)
-
-    return Litestar(
+    app = Litestar(
         route_handlers=[*_reads(source), _live(hub), *_pages(static)],
         lifespan=[following],
-        middleware=[guarded],
-        response_headers=[ResponseHeader(name=name, value=value) for name, value in HEADERS.items()],
         openapi_config=None,
         logging_config=None,
     )
+    app.asgi_handler = guard(app.asgi_handler, names, HEADERS)  # outermost: errors and files carry the headers too
+    return app
 
 
 def _reads(source: Source) -> list[Any]:
     """The JSON endpoints: answered from the latest views, never from the step; long answers in a thread."""
 
     @get("/api/tracks", sync_to_thread=True, media_type="application/geo+json")
-    def tracks(limit: Rows = MOST_ROWS, sort: Query = "number", descending: bool = False) -> Plain:
+    def tracks(limit: Rows = MOST_ROWS, sort: Query = "number", descending: FromQuery[bool] = False) -> Plain:
         views = source.views()
         return picture.collection(views, picture.ordered(views, sort, descending, limit))
 
     @get("/api/tracks/{track_id:str}", sync_to_thread=False)
-    def track(track_id: str) -> Plain:
+    def track(track_id: FromPath[str]) -> Plain:
         known = track_id.isdecimal() and len(track_id) <= 20 and int(track_id) < 1 << 64
         plain = picture.details(source.views(), int(track_id)) if known else None
         if plain is None:

@@ -7,6 +7,7 @@ always sends Origin with a WebSocket and the name it used as Host; we take IP li
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -43,14 +44,15 @@ def origin_allowed(origin: str | None, host: str) -> bool:
     return scheme in {"http", "https"} and rest.lower() == host.lower()
 
 
-def guard(app: ASGIApp, names: frozenset[str]) -> ASGIApp:
-    """The application behind the two checks."""
+def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> ASGIApp:
+    """The application behind the two checks; ``headers`` go out with every answer, errors and files included."""
+    extra = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         live = scope["type"] == ScopeType.WEBSOCKET
         host = _header(scope, b"host") or ""
         if host_allowed(host, names) and (not live or origin_allowed(_header(scope, b"origin"), host)):
-            await app(scope, receive, send)
+            await app(scope, receive, send if live else _with(send, extra))
         elif live:
             await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
         else:
@@ -58,6 +60,15 @@ def guard(app: ASGIApp, names: frozenset[str]) -> ASGIApp:
                 await send(part)
 
     return guarded
+
+
+def _with(send: Send, extra: list[tuple[bytes, bytes]]) -> Send:
+    async def sending(part: Message) -> None:
+        if part["type"] == "http.response.start":
+            part["headers"] = [*part["headers"], *extra]
+        await send(part)
+
+    return sending
 
 
 def _refusal() -> list[Message]:

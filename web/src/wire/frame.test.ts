@@ -1,0 +1,60 @@
+// The contract with src/manara/desk/wire.py: both ends read the vector of docs/spec/desk-wire.md.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { UNKNOWN, attention, decode, domain, label, life, onGround } from './frame.ts'
+import { FLAGS, KINDS, flagWords, reason } from './words.ts'
+
+function vector(): ArrayBuffer {
+  const page = readFileSync(new URL('../../../docs/spec/desk-wire.md', import.meta.url), 'utf8')
+  const hex = /```hex\n([0-9a-f\n]+)```/.exec(page)![1]!.replaceAll('\n', '')
+  return new Uint8Array(hex.match(/../g)!.map((byte) => parseInt(byte, 16))).buffer
+}
+
+test('the vector of the specification', () => {
+  const frame = decode(vector())!
+  assert.equal(frame.n, 3)
+  assert.equal(frame.view, 1)
+  assert.equal(frame.sequence, 42)
+  assert.equal(frame.nowMs, 1_750_000_000_000)
+  assert.deepEqual([...frame.slot], [7, 8, 9])
+  assert.deepEqual([...frame.lonE7], [-381_250_000, 1_799_999_999, 0])
+  assert.deepEqual([...frame.latE7], [125_000_000, -452_500_000, 0])
+  assert.deepEqual([...frame.course], [3686, 18_000, UNKNOWN])
+  assert.deepEqual([...frame.speed], [50, 2500, 1])
+  assert.deepEqual([...frame.age], [25, 65_535, 0])
+  assert.deepEqual([...frame.kind].map((kind) => KINDS[kind]), ['vessel_a', 'aircraft', 'unknown'])
+  assert.deepEqual([...frame.state].map(life), [2, 3, 1])
+  assert.deepEqual([...frame.state].map(attention), [0, 2, 0])
+  assert.deepEqual([...frame.state].map(domain), [2, 1, 0])
+  assert.deepEqual([...frame.state].map(onGround), [false, false, true])
+})
+
+test('the columns are the bytes that came, not copies', () => {
+  const bytes = vector()
+  assert.equal(decode(bytes)!.slot.buffer, bytes)
+})
+
+test('what is not a whole frame of this version is no frame', () => {
+  const good = new Uint8Array(vector())
+  for (let length = 0; length < good.length; length++) assert.equal(decode(good.slice(0, length).buffer), null)
+  assert.equal(decode(new Uint8Array([...good, 0, 0, 0, 0]).buffer), null)
+  for (const at of [0, 4, 8]) {
+    const bad = good.slice()
+    bad[at]! ^= 0xff
+    assert.equal(decode(bad.buffer), null, `byte ${at}`)
+  }
+})
+
+test('a label keeps its track id as text', () => {
+  const row: [number, string, number, string, string, string, number] = [7, '1152921504606846977', 12, 'D00001', '', 'LAN1', 1]
+  assert.equal(label(row).trackId, '1152921504606846977')
+})
+
+test('the most pressing flag gives the reason', () => {
+  const flags = (1 << FLAGS.indexOf('identity_conflict')) | (1 << FLAGS.indexOf('distress'))
+  assert.deepEqual(flagWords(flags), ['distress', 'identity_conflict'])
+  assert.equal(reason(flags), 'distress')
+  assert.equal(reason(0), 'look')
+})
