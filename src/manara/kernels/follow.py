@@ -161,7 +161,8 @@ def follow(order: I8, rows: ReportRows, now_ns: int, kinds: F8, st: Store, count
 
     >>> from manara.kernels.tables import blank
     >>> i, f = np.zeros(1, np.int64), np.full(1, np.nan)
-    >>> rows = ReportRows(i, i, i + 7, i, f, f, f, i, f, f, f, f, f, i); counts = np.zeros(N_COUNTS, np.int64)
+    >>> rows = ReportRows(i, i, i + 7, i, f, f, f, i, f, f, f, f, f, i)
+    >>> counts = np.zeros(11, np.int64)
     >>> follow(i, rows, 0, np.ones((14, 15)), blank(4, 8), counts); int(counts[NO_POSITION])
     1
     """

@@ -48,8 +48,8 @@ def frame(nx: float, ny: float, nz: float) -> tuple[float, float, float, float, 
     e = ẑ × n / |ẑ × n|, north = n × e. Within 6 µm of a pole the meridian of λ = 0 is taken, so the
     result is always an orthonormal pair.
 
-    >>> frame(1.0, 0.0, 0.0)
-    (-0.0, 1.0, 0.0, -0.0, 1.0)
+    >>> [round(v, 3) + 0.0 for v in frame(0.0, 1.0, 0.0)]
+    [-1.0, 0.0, 0.0, 0.0, 1.0]
     """
     h = math.sqrt(nx * nx + ny * ny)
     ex, ey = 0.0, 1.0
