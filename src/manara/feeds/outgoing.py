@@ -27,7 +27,7 @@ def encode(
     if name == "ais":
         from manara.feeds.ais import encode as ais
 
-        return [ais.encode_tracks(tracks, particulars)]
+        return [ais.encode_tracks(tracks, particulars).data]
     if name == "sbs":
         from manara.feeds.adsb import encode as adsb
 
