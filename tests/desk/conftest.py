@@ -48,6 +48,8 @@ class LiveDesk:
         self._loop.call_soon_threadsafe(self._tasks[1].cancel)
 
     def stop(self) -> None:
+        if self._loop.is_closed():
+            return
         for task in self._tasks:
             self._loop.call_soon_threadsafe(task.cancel)
         self._thread.join(10)
@@ -95,8 +97,11 @@ def chromium(tool: Callable[[str], str]) -> Iterator[object]:
 
 
 @pytest.fixture
-def page(chromium: object) -> Iterator[object]:
-    """A page whose errors fail the test: an exception, a refused resource, a word on the console's error channel."""
+def page(chromium: object, live: Callable[..., LiveDesk]) -> Iterator[object]:
+    """A page whose errors fail the test: an exception, a refused resource, a word on the console's error channel.
+
+    It depends on ``live`` so that it closes before its desk does.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB")
     context.set_default_timeout(30_000)
     made = context.new_page()
