@@ -3,6 +3,7 @@
     python bench/run.py              all
     python bench/run.py decode track those whose name contains one of the words
     python bench/run.py --check      run nothing; check the kept results and the scenarios
+    python bench/run.py --readme     run nothing; put the newest results into the README
 
 What is run stands in bench/scenarios/*.toml: the script, its pinned arguments, and which fields of the JSON lines
 that it prints on standard output are figures, with unit and budget. A script may also print figures itself, as
@@ -32,6 +33,7 @@ from manara.host import numba_cache
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
+MARKS = ("<!-- figures:begin -->", "<!-- figures:end -->")
 LONGEST_S = 1_800.0  # one benchmark; then it is stopped and said
 
 
@@ -180,9 +182,44 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The figures as a Markdown table, as the README shows them."""
     lines = ["| what | figure | budget | within |", "|---|---:|---:|---|"]
     for row in rows:
-        budget = f"{row['budget']:,.6g}" if "budget" in row else ""
-        lines.append(f"| {row['name']} | {row['value']:,.6g} {row['unit']} | {budget} | {within(row)} |")
+        budget = amount(row["budget"]) if "budget" in row else ""
+        lines.append(f"| {row['name']} | {amount(row['value'])} {row['unit']} | {budget} | {within(row)} |")
     return "\n".join(lines)
+
+
+def amount(value: float) -> str:
+    """A number as people read it: three digits that count, more only before the point.
+
+    >>> amount(1234567.8), amount(12.3456), amount(0.0012345), amount(20)
+    ('1,234,568', '12.3', '0.00123', '20')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+
+
+def newest() -> Path | None:
+    """The last kept result."""
+    kept = sorted(RESULTS.glob("*.json"))
+    return kept[-1] if kept else None
+
+
+def shown(path: Path) -> str:
+    """A kept result as the README shows it: the table, and what it was measured on."""
+    whole = json.loads(path.read_text("utf-8"))
+    on = whole["machine"]
+    where = f"{on['cpu']}, {on['cores']} cores, Python {on['python']}, NumPy {on['numpy']}, Numba {on['numba']}"
+    link = f"[bench/results/{path.name}](bench/results/{path.name})"
+    return f"{table(whole['figures'])}\n\n{where}; {link}, at {whole['commit']}."
+
+
+def readme(page: Path) -> int:
+    """Put the newest results between the README's marks; 1 when there is nothing to put or no place for it."""
+    path, text = newest(), page.read_text("utf-8")
+    if path is None or not all(mark in text for mark in MARKS):
+        print("no kept result, or no marks in the README", file=sys.stderr)
+        return 1
+    before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n{shown(path)}\n{MARKS[1]}{after}", "utf-8")
+    return 0
 
 
 def check() -> int:
@@ -201,7 +238,10 @@ def main(argv: list[str]) -> int:
     reader = argparse.ArgumentParser(description="Run the benchmarks and keep their figures.")
     reader.add_argument("words", nargs="*", help="only those whose name contains one of these")
     reader.add_argument("--check", action="store_true", help="check the kept results only")
+    reader.add_argument("--readme", action="store_true", help="put the newest results into the README")
     args = reader.parse_args(argv)
+    if args.readme:
+        return readme(HERE.parent / "README.md")
     if args.check:
         return check()
     numba_cache.configure()

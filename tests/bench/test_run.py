@@ -112,3 +112,29 @@ def test_kept_results_of_the_project_are_well_formed(repository):
         assert {"commit", "machine", "figures"} <= set(whole), path.name
         for row in whole["figures"]:
             assert isinstance(row["value"], int | float), (path.name, row)
+
+
+def test_the_readme_shows_the_newest_results(run, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- figures:begin -->\nold\n<!-- figures:end -->\nafter\n")
+    assert run.readme(page) == 1, "nothing is measured yet"
+    benchmark(tmp_path, "one.py", line("a", 1234567))
+    assert run.main([]) == 0
+    assert run.readme(page) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- figures:begin -->\n| what |")
+    assert text.endswith("<!-- figures:end -->\nafter\n")
+    assert "| a | 1,234,567 s |" in text
+    assert "old" not in text
+    first = text
+    assert run.readme(page) == 0
+    assert page.read_text() == first
+
+
+def test_the_projects_readme_promises_nothing(run, repository):
+    """Its figures are those of the result that it names, or it shows none."""
+    text = (repository / "README.md").read_text("utf-8")
+    inside = text.split(run.MARKS[0])[1].split(run.MARKS[1])[0].strip()
+    if inside:
+        name = inside.rsplit("](", 1)[1].split(")")[0]
+        assert inside == run.shown(repository / name)
