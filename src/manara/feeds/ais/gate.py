@@ -38,10 +38,8 @@ def header(payload: bytes) -> tuple[int, int]:
     >>> header(b"13HOI:0P0000VOHLCnHQKwvL05Ip")
     (1, 227006760)
     """
-    bits = 0
-    for c in payload[:7]:
-        bits = bits << 6 | _SIX[c]
-    return bits >> 36, bits >> 4 & 0x3FFFFFFF
+    a, b, c, d, e, f, g = (_SIX[x] for x in payload[:7])
+    return a, (b & 15) << 26 | c << 20 | d << 14 | e << 8 | f << 2 | g >> 4
 
 
 def trimmed(msg_type: int, payload: bytes, fill: int) -> tuple[bytes, int]:
