@@ -126,7 +126,8 @@ def before(prefix: bytes) -> Tag:
     if not found:
         return Tag()
     try:
-        whole = datetime(*(int(found[i]) for i in range(1, 7)), tzinfo=UTC)  # type: ignore[misc,arg-type]
+        year, month, day, hour, minute, second = (int(found[i]) for i in range(1, 7))
+        whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return Tag()
     return Tag(int(whole.timestamp()) * SECOND_NS + int((found[7] or b"0").ljust(9, b"0")[:9]))
