@@ -47,20 +47,8 @@ def test_the_kernel_walks_as_plain_does(category, edition, invent):
 
 
 def _paths(d, names):
-    """A bare path for each element of at most 48 bits that is no member of a repetition."""
-    found = {}
-    for name in names:
-        node = d.node(name)
-        for path, bits in _below(d, name, node):
-            if bits <= 48:
-                found[path] = path + "#"
-    return {path: path if _plain(d, path) else found[path] for path in found if _plain(d, path)}
-
-
-def _plain(d, path):
-    """Signed numbers come out of the kernel signed, of raw plain unsigned: they are compared elsewhere."""
-    spec = compile_program(d, {"x": path + "#"}).spec[0]
-    return spec[3] == 0 and compile_program(d, {"x": path}).lsb[0] == 1.0
+    """The bare path of each element of at most 48 bits that is no member of a repetition."""
+    return {path: path + "#" for name in names for path, bits in _below(d, name, d.node(name)) if bits <= 48}
 
 
 def _below(d, path, node):
@@ -77,6 +65,19 @@ def _below(d, path, node):
         for row in node[2]:
             if row and d.nodes[row[1]][0] in "eg":
                 yield from _below(d, f"{path}.{row[0]}", d.nodes[row[1]])
+
+
+def test_columns_in_engineering_units_are_those_of_plain(invent):
+    paths = {"040": "161.TRN", "070": "070.MODE3A", "rho": "040.RHO", "fl": "090.FL", "x": "042.X", "rpd": "130.RPD"}
+    d = definition(48, "1.32")
+    some = list(invent(48, "1.32", 60))
+    buf = np.frombuffer(encode.block(48, [encode.record(48, "1.32", items) for items in some]), np.uint8)
+    starts, ends, _, _ = walker.find_blocks(buf)
+    (found,) = walker.walk(buf, starts, ends, starts, compile_program(d, paths), np.zeros((1, 2), np.int64))
+    for name, path in (("rho", ["040", "RHO"]), ("fl", ["090", "FL"]), ("x", ["042", "X"]), ("rpd", ["130", "RPD"])):
+        expected = [_at(items, path) for items in some]
+        assert [None if np.isnan(v) else v for v in found[name].tolist()] == expected
+        assert any(v is not None and v < 0 for v in expected) or name == "rho", "signs are among them"
 
 
 def _at(items, path):

@@ -26,7 +26,7 @@ FIELDS_NEW = _BOTH | {
 
 FIELDS_OLD = _BOTH | {
     "time": "030#", "lat": "130.LAT", "lon": "130.LON", "climb": "157", "climb2": "155", "ps": "200", "spi": "040.SPI",
-    "pa": "090.PA",
+    "pa": "090.PA#",
 }  # fmt: skip
 
 # 95 % bounds of the horizontal error in metres (ICAO Doc 9871, tables A-2-x NACp and NUCp); the first is "unknown".
@@ -81,7 +81,7 @@ def reports_old(found: Found, feed: int) -> tuple[Reports, Labels]:
     climb = np.where(np.isnan(found["climb"]), found["climb2"], found["climb"])
     anonymous = (found["atp"] == 0.0) | (found["atp"] == 3.0)
     code = np.full(n, -1, np.int32)
-    bound_m = _NUCP_M[np.clip(found.whole("pa"), 0, 15)]
+    bound_m = _NUCP_M[found.whole("pa")]
     none = np.zeros(n, np.bool_)
     return _reports(found, feed, found["lat"], found["lon"], bound_m, climb, anonymous, none, code, flags)
 

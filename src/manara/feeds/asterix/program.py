@@ -41,14 +41,17 @@ class _Writer:
 def compile_program(d: Definition, wanted: Mapping[str, str]) -> Program:
     """``wanted``: column name -> path ("040.RHO", "380.ADR", "500.APC.X", "010" for the group as one number).
 
-    A trailing "#" asks for the bare integer. A path that this edition does not have gives a column of NaN.
+    A trailing "#" asks for the bits as an unsigned integer.
+    A path that this edition does not have gives a column of NaN.
     """
     writer = _Writer(d)
     spec, lsb = [], []
     for path in wanted.values():
         row, scale = _column(d, path.rstrip("#").split("."), writer.slots)
         spec.append(row)
-        lsb.append(1.0 if path.endswith("#") else scale)
+        bare = path.endswith("#")
+        row[3] = 0 if bare else row[3]
+        lsb.append(1.0 if bare else scale)
     profiles = [_profile(writer, i) for i in range(len(d.profiles))]
     return Program(
         code=np.array(writer.code, np.int32),
