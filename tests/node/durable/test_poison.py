@@ -195,6 +195,14 @@ def test_steps_that_fail_now_and_then_do_not_halt_the_node() -> None:
     assert not any(runner.turn(i * SECOND).halted for i in range(12))
 
 
+def test_poison_again_and_again_does_not_halt_the_node() -> None:
+    runner = run(FaultyDisk())
+    for i in range(9):
+        runner.offer([chunk("poison"), chunk(f"w{i}")])
+        assert runner.turn(i * SECOND).halted is None
+    assert [word for word in runner.state.seen if word != "skip"] == [f"w{i}" for i in range(9)]
+
+
 def test_a_panic_that_is_no_exception_is_caught() -> None:
     class Panic(BaseException):
         pass

@@ -53,7 +53,7 @@ class Report:
     snapshots_of_other_builds: list[str] = field(default_factory=list)
     pruned_before: int = 0
     poison: list[Reject] = field(default_factory=list)
-    omitted: int = 0
+    omitted: list[int] = field(default_factory=list)  # sequences whose step is not run
     damage: Damage | None = None
     crash: str = ""  # the last exception of the step
 
@@ -190,7 +190,7 @@ class _Recovery(Generic[S]):
 
     def _replay(self, start: _At[S]) -> _At[S]:
         at = start
-        self._report.frames = 0
+        self._report.frames, self._report.omitted = 0, []
         for one in journal.read(self._disk, start.position, start.sequence):
             if isinstance(one, Record):
                 at = self._run(at, one)
@@ -202,7 +202,7 @@ class _Recovery(Generic[S]):
             self._search(at, record)
         verdict = self._verdicts.get(record.sequence, Verdict(record.sequence))
         if verdict.omit:
-            self._report.omitted += 1
+            self._report.omitted.append(record.sequence)
             return _At(at.state, record.sequence, record.now_ns, at.position, at.views)
         if self._careful or record.sequence in self._crashes:
             crashed = self._crashes.get(record.sequence, 0)

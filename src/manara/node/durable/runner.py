@@ -262,7 +262,7 @@ class Runner(Generic[S]):
             self.halted = Halt(error.kind, error.detail)
             return self._result()
         self._adopt(found)
-        self._omitted = self._omitted + 1 if found.report.omitted else 0
+        self._omitted = self._omitted + 1 if sequence in found.report.omitted else 0
         if self._omitted >= self._limits.omitted_in_a_row:
             self.halted = Halt(STEP, f"it fails without any input: {crash}")
         return replace(self._result(), recovered=found.report)
