@@ -204,6 +204,22 @@ def test_vessels_are_seen_by_the_coast_radar(world: World, coast: Seen) -> None:
     assert {row["type"] for row in coast.plots} == {3}
 
 
+def test_a_vessel_without_ais_is_seen_by_a_coast_radar_alone(world: World, emissions: list[Emission]) -> None:
+    silent = np.array([i for i, c in enumerate(world.craft) if c.sort == "silent"])
+    assert len(silent) >= 5
+    assert all(world.craft[i].mmsi == 0 for i in silent)
+    plots_near = np.zeros(len(silent))
+    for radar in world._radars:
+        if radar.radar.domain == "sea":
+            for row in read(emissions, radar.radar.channel).plots:
+                t = np.full(len(silent), since_start(world, row["time_s"]))
+                state = world._fleet.motion.at(silent, t)
+                slant, azimuth = radar._site.polar(ecef_m(state.lat_rad, state.lon_rad, state.alt_m))
+                turn = np.remainder(row["azimuth_rad"] - azimuth + math.pi, 2 * math.pi) - math.pi
+                plots_near += (np.abs(row["range_m"] - slant) < 100) & (np.abs(turn * slant) < 600)
+    assert plots_near.max() > 20
+
+
 def test_an_emergency_code_is_in_the_plots(world: World, emissions: list[Emission]) -> None:
     who = next(c for c in world.craft if c.name == "medical")
     codes = set()

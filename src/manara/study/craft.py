@@ -17,7 +17,7 @@ class Craft:
     """One craft of the world. Times are seconds since the world began."""
 
     name: str
-    sort: str  # cargo, tanker, anchored, ferry, fishing, pleasure, airliner, overflight, helicopter, unmanned, ...
+    sort: str  # cargo, tanker, anchored, ferry, fishing, pleasure, silent, airliner, overflight, helicopter, …
     voyage: Voyage
     phase_s: float = 0.0
     begins_s: float = 0.0

@@ -27,12 +27,13 @@ class AdsbAir:
         self._who = fleet.where([c.flies and c.icao > 0 for c in fleet.craft])
         rates = scenario.rates
         self._every_s = (rates.adsb_position_s, rates.adsb_velocity_s, rates.adsb_identification_s, rates.adsb_status_s)
-        rng = dice(seed, _EMITTER, -1 % 2**63)
-        self._due_s = [rng.uniform(0.0, every, len(self._who)) for every in self._every_s]
-        self._odd = np.zeros(len(self._who), dtype=bool)
-        self._sigma_m = rates.sigma_position_m
         urgent = [fleet.craft[int(i)].emergency_s for i in self._who]
         self._urgent = np.array([span or (np.inf, np.inf) for span in urgent]).reshape(-1, 2)
+        rng = dice(seed, _EMITTER, -1 % 2**63)
+        self._due_s = [rng.uniform(0.0, every, len(self._who)) for every in self._every_s]
+        self._due_s[_STATUS][~np.isfinite(self._urgent[:, 0])] = np.inf
+        self._odd = np.zeros(len(self._who), dtype=bool)
+        self._sigma_m = rates.sigma_position_m
 
     def second(self, k: int) -> list[Sent]:
         """What is received in [k, k + 1)."""

@@ -14,7 +14,7 @@ from manara.feeds.ais.encode import sentences
 from manara.records.columns import F8, I8
 from manara.study.craft import KNOT_MPS, Craft
 from manara.study.fleet import Fleet
-from manara.study.land import make_land
+from manara.study.land import Land
 from manara.study.motion import State
 from manara.study.names import Names
 from manara.study.plane import Plane
@@ -63,7 +63,7 @@ class AisAir:
         self._static_s = rng.uniform(0.5, 25.0, len(self._who))
         self._antenna_m = np.array([4.0 + c.length_m / 10.0 for c in self._craft])
         self._sigma_m = scenario.rates.sigma_position_m
-        self._fixed = _fixed(scenario, Names(rng))
+        self._fixed = _fixed(scenario, fleet.land, Names(rng))
         self._sequence = 0
 
     def second(self, k: int) -> list[Sent]:
@@ -193,7 +193,7 @@ def _particulars(one: Craft) -> list[tuple[int, dict[str, object]]]:
     return [(5, {**name, **size, **voyage, "callsign": one.callsign, "ship_type": one.ship_type})]
 
 
-def _fixed(scenario: Scenario, names: Names) -> list[tuple[float, float, int, int, dict[str, object]]]:
+def _fixed(scenario: Scenario, land: Land, names: Names) -> list[tuple[float, float, int, int, dict[str, object]]]:
     """What stands still: (every, first, station, type, fields) of base stations (4) and aids to navigation (21)."""
     network, plane = Network.of(scenario, "ais"), Plane.at(scenario.lat_deg, scenario.lon_deg)
     mid = {p.name: p.mid for p in scenario.partner}
@@ -201,7 +201,7 @@ def _fixed(scenario: Scenario, names: Names) -> list[tuple[float, float, int, in
     for i, (receiver, site) in enumerate(zip(network.receivers, network.sites, strict=True)):
         fields = _stand(site.lat_rad, site.lon_rad, mid[receiver.partner] * 10_000 + i + 1)
         out.append((STATION_S, 0.3 + 1.3 * i, i, 4, {**fields, "epfd": 1}))
-    islets = [one for one in make_land(scenario).islands if not one.partner]
+    islets = [one for one in land.islands if not one.partner]
     for i, islet in enumerate(islets if network.receivers else []):
         lat, lon = (float(v) for v in plane.lla(np.array(islet.x_m), np.array(islet.y_m)))
         station = _nearest(network, lat, lon)

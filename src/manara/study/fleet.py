@@ -11,7 +11,7 @@ import numpy as np
 from manara.records.columns import F8, I8
 from manara.study.air import Skies, aircraft
 from manara.study.craft import AT_ANCHOR, DISTRESS, Craft
-from manara.study.land import Place, make_land, places
+from manara.study.land import Land, Place, make_land, places
 from manara.study.motion import Motion, Voyage, sail
 from manara.study.names import Names
 from manara.study.path import rounded
@@ -29,6 +29,7 @@ class Fleet:
     begins_s: F8
     ends_s: F8
     towns: tuple[Place, ...]
+    land: Land
 
     def where(self, chosen: list[bool]) -> I8:
         """Places of the craft that a list of choices names."""
@@ -66,7 +67,7 @@ def make_fleet(scenario: Scenario, seed: int) -> Fleet:
     plane = Plane.at(scenario.lat_deg, scenario.lon_deg)
     motion = Motion(plane, [c.voyage for c in craft], np.array([c.phase_s for c in craft]))
     begins, ends = np.array([c.begins_s for c in craft]), np.array([c.ends_s for c in craft])
-    return Fleet(tuple(craft), motion, begins, ends, towns)
+    return Fleet(tuple(craft), motion, begins, ends, towns, land)
 
 
 def _rng(*key: int) -> np.random.Generator:

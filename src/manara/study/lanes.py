@@ -14,7 +14,7 @@ import numpy as np
 from manara.records.columns import F8
 from manara.study.land import Land
 
-_CELL_M = 6000.0
+_CELL_M = 8000.0
 _GRID_CLEAR_M = 2500.0
 _LINE_CLEAR_M = 2000.0
 _NEIGHBOURS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
@@ -63,21 +62,10 @@ class Network:
             best[closer, j], near[closer, j] = i, far[closer]
         return best, near
 
-    @property
+    @cached_property
     def channels(self) -> tuple[str, ...]:
         """Channels that the receivers feed, in the scenario's order."""
         return tuple(dict.fromkeys(r.channel for r in self.receivers))
-
-
-class Clockwork:
-    """When each of n senders transmits next; times come out in the order of rounds, not sorted."""
-
-    def __init__(self, first_s: F8) -> None:
-        self.due_s = first_s
-
-    def round(self, end_s: float) -> Any:
-        """Senders that are due before ``end_s``."""
-        return np.flatnonzero(self.due_s < end_s)
 
 
 def shaken(state: State, sigma_m: float, rng: np.random.Generator) -> tuple[F8, F8]:
@@ -86,12 +74,6 @@ def shaken(state: State, sigma_m: float, rng: np.random.Generator) -> tuple[F8, 
     lat = state.lat_rad + north / 6_371_000.0
     lon = state.lon_rad + east / (6_371_000.0 * np.cos(state.lat_rad))
     return np.degrees(lat), np.mod(np.degrees(lon) + 180.0, 360.0) - 180.0
-
-
-def joined_states(states: Sequence[State]) -> State:
-    """Rows of several states, one after the other."""
-    names = ("lat_rad", "lon_rad", "alt_m", "ve_mps", "vn_mps", "vu_mps", "heading_rad")
-    return State(**{name: np.concatenate([getattr(s, name) for s in states]) for name in names})
 
 
 def degrees(angle_rad: float) -> float:

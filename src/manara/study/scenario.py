@@ -114,6 +114,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ferry: int = 0
     fishing: int = 0
     pleasure: int = 0
+    silent: int = 0  # fishing vessels without AIS, near the coasts
     airliner: int = 0
     overflight: int = 0
     helicopter: int = 0

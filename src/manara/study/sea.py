@@ -15,8 +15,15 @@ from manara.study.names import Names
 from manara.study.path import rounded
 from manara.study.scenario import Scenario
 
-SHIP_TYPES = {"cargo": 70, "tanker": 80, "anchored": 80, "ferry": 60, "fishing": 30, "pleasure": 37}
-_LENGTH_M = {"cargo": (90, 300), "tanker": (110, 330), "ferry": (60, 180), "fishing": (15, 45), "pleasure": (8, 24)}
+SHIP_TYPES = {"cargo": 70, "tanker": 80, "anchored": 80, "ferry": 60, "fishing": 30, "pleasure": 37, "silent": 30}
+_LENGTH_M = {
+    "cargo": (90, 300),
+    "tanker": (110, 330),
+    "ferry": (60, 180),
+    "fishing": (15, 45),
+    "pleasure": (8, 24),
+    "silent": (15, 40),
+}
 
 
 class Waters:
@@ -70,7 +77,8 @@ def vessels(water: Waters, rng: np.random.Generator) -> list[Craft]:
     pairs = _ferry_pairs(water)
     out += [_ferry(water, rng, pairs[i % len(pairs)]) for i in range(counts.ferry)]
     out += [_fishing(water, rng) for _ in range(counts.fishing)]
-    return out + [_pleasure(water, rng) for _ in range(counts.pleasure)]
+    out += [_pleasure(water, rng) for _ in range(counts.pleasure)]
+    return out + [_silent(water, rng) for _ in range(counts.silent)]
 
 
 def there_and_back(
@@ -177,3 +185,10 @@ def _pleasure(water: Waters, rng: np.random.Generator) -> Craft:
     port = water.ports[int(rng.integers(len(water.ports)))]
     voyage = _loop(water, rng, port.roads, rng.uniform(6000, 16_000), rng.uniform(5, 16) * KNOT_MPS, 150.0)
     return water.vessel(rng, "pleasure", voyage, port.partner, at_rest=MOORED, destination="")
+
+
+def _silent(water: Waters, rng: np.random.Generator) -> Craft:
+    """Fishes without AIS off a port: only a coast radar sees it."""
+    port = water.ports[int(rng.integers(len(water.ports)))]
+    voyage = _loop(water, rng, port.roads, rng.uniform(9000, 20_000), rng.uniform(3, 6) * KNOT_MPS, 150.0)
+    return water.vessel(rng, "silent", voyage, port.partner, mmsi=0, callsign="", destination="")
