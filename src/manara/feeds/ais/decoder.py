@@ -15,6 +15,7 @@ from manara.feeds.decoder import Options, Plain
 from manara.records.batch import Batch
 from manara.records.identity import source_id
 from manara.records.particulars import Particulars, SafetyText
+from manara.records.plots import Plots
 
 REPEAT_NS = 10_000_000_000
 REPEATS_KEPT = 8192  # payloads remembered, up to twice as many: 10 s of a feed of 800 reports a second
@@ -23,6 +24,7 @@ _POSITIONS = frozenset({1, 2, 3, 4, 9, 11, 18, 19, 21, 27})
 _WORDS = frozenset({5, 19, 21, 24})
 _STATUS = frozenset({1, 2, 3, 27})
 _NOT_SAID = 15
+_NO_PLOTS = Plots.blank(0)
 
 
 class AisDecoder:
@@ -66,6 +68,7 @@ class AisDecoder:
             self._count("nmea other", self._reader.others)
         batch = Batch(
             reports=rows.reports(self._rows, self._stamps, received_ns, self._source),
+            plots=_NO_PLOTS,
             particulars=tuple(self._particulars),
             texts=tuple(self._texts),
             rejects=tuple(self._reader.refused.kept),

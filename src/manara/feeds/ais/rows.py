@@ -33,7 +33,7 @@ FIELDS = (
     "second", "virtual",
 )  # fmt: skip
 NAN = float("nan")
-_DISTRESS_MID = (970, 972, 974)  # SART, man over board, EPIRB
+NO_REPORTS = Reports.blank(0)
 
 
 def position_row(msg_type: int, m: Any) -> tuple[float, ...]:
@@ -56,13 +56,12 @@ def position_row(msg_type: int, m: Any) -> tuple[float, ...]:
 def reports(rows: list[tuple[float, ...]], stamps: list[int], received_ns: int, source: int) -> Reports:
     """Columns from position rows. stamps: ns, or -1 where the feed gave no time. Positions are already known good."""
     if not rows:
-        return Reports.blank(0)
+        return NO_REPORTS
     c = dict(zip(FIELDS, np.array(rows, dtype=np.float64).T, strict=True))
     stamp = np.array(stamps, dtype=np.int64)
     mmsi, msg_type = c["mmsi"].astype(np.int64), c["type"].astype(np.int64)
-    blank = Reports.blank(len(rows))
     has_alt = c["alt"] < 4095
-    return blank.replace(
+    return Reports(
         time_ns=_times(stamp, c["second"], received_ns),
         received_ns=np.full(len(rows), received_ns, np.int64),
         source=np.full(len(rows), source, np.uint32),
@@ -75,6 +74,7 @@ def reports(rows: list[tuple[float, ...]], stamps: list[int], received_ns: int, 
         speed_mps=_speeds(c["speed"], msg_type),
         course_rad=np.radians(np.where(c["course"] < 360.0, c["course"], NAN)),
         heading_rad=np.radians(np.where(c["heading"] < 360.0, c["heading"], NAN)),
+        climb_mps=np.full(len(rows), NAN),
         sigma_m=_sigmas(c["accuracy"], msg_type),
         flags=_flags(c, mmsi, stamp),
     )
@@ -100,7 +100,9 @@ def _kinds(mmsi: I8, msg_type: I8) -> U1:
 
 def is_distress_device(mmsi: I8) -> NDArray[np.bool_]:
     """Whether the numbers are of search transponders, man-over-board devices or EPIRBs."""
-    return np.isin(mmsi // 1_000_000, _DISTRESS_MID)
+    mid = mmsi // 1_000_000
+    device: NDArray[np.bool_] = (mid == 970) | (mid == 972) | (mid == 974)
+    return device
 
 
 def _speeds(speed: NDArray[np.float64], msg_type: I8) -> NDArray[np.float64]:
@@ -115,10 +117,14 @@ def _sigmas(accuracy: NDArray[np.float64], msg_type: I8) -> NDArray[np.float64]:
 
 def _flags(c: dict[str, NDArray[np.float64]], mmsi: I8, stamp: I8) -> U4:
     device = is_distress_device(mmsi)
-    says_status = np.isin(c["type"], (1, 2, 3, 27))
+    says_status = (c["type"] <= 3) | (c["type"] == 27)
     test = device & says_status & (c["status"] == 15)  # M.1371 table 45: 15 is also "under test"
     second = c["second"]
     flags = np.zeros(len(mmsi), np.uint32)
+    if not (
+        device.any() or (second >= 61).any() or (c["status"] == 14).any() or c["repeat"].any() or c["virtual"].any()
+    ):
+        return np.where(stamp < 0, np.uint32(Flag.TIME_ASSUMED), flags)  # nothing special: as good as always
     for where, flag in (
         ((device & ~test) | (says_status & (c["status"] == 14)), Flag.DISTRESS),
         (test, Flag.TEST),
