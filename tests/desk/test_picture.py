@@ -132,8 +132,14 @@ def test_trails_are_bounded_and_flat(views):
     found = picture.trails(views)
     assert found["total"] == len(found["lines"]) == 300
     assert all(len(line) == 60 for line in found["lines"].values())
+    inside = picture.trails(views, picture.Box(-38.5, 11.5, -37.5, 12.5))["lines"]
+    t = views.tracks
+    near = (np.abs(np.degrees(t.lon_rad) + 38.0) <= 0.5) & (np.abs(np.degrees(t.lat_rad) - 12.0) <= 0.5)
+    assert set(inside) == {str(int(i)) for i in t.track_id[near]}
+    assert 0 < len(inside) < 300
     many = FakeSource(picture.MOST_TRAILS + 5).views()
     assert len(picture.trails(many)["lines"]) == picture.MOST_TRAILS
+    assert picture.trails(many)["total"] == picture.MOST_TRAILS + 5
     assert picture.trails(Views()) == {"lines": {}, "total": 0}
 
 
@@ -160,3 +166,8 @@ def test_words():
     assert words.time_text(2**63 - 1) == ""
     assert words.degrees(math.nan) is None
     assert words.squawk(0o10000) == ""
+
+
+def test_a_box_across_the_antimeridian_holds_both_sides():
+    lon = np.radians([179.0, -179.0, 0.0, np.nan])
+    assert picture.Box(170.0, -10.0, -170.0, 10.0).holds(np.zeros(4), lon).tolist() == [True, True, False, False]

@@ -39,6 +39,7 @@ _UNBUILT = "<!doctype html><title>Manara</title><p>The desk's pages are not buil
 
 Plain = dict[str, Any]
 Query = Annotated[str, QueryParameter(max_length=100)]
+Degrees = Annotated[float, QueryParameter(ge=-180.0, le=180.0)]
 Rows = Annotated[int, QueryParameter(ge=1, le=MOST_ROWS)]
 
 
@@ -82,9 +83,9 @@ def _reads(source: Source) -> list[Any]:
             raise NotFoundException(detail="no such track in the picture")
         return plain
 
-    @get("/api/trails", sync_to_thread=False)
-    def trails() -> Plain:
-        return picture.trails(source.views())
+    @get("/api/trails", sync_to_thread=True)
+    def trails(west: Degrees = -180.0, south: Degrees = -90.0, east: Degrees = 180.0, north: Degrees = 90.0) -> Plain:
+        return picture.trails(source.views(), picture.Box(west, south, east, north))
 
     @get("/api/health", sync_to_thread=False)
     def feeds() -> Plain:

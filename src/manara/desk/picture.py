@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -94,15 +94,45 @@ def trail(trails: Trails | None, track_id: int) -> list[list[Any]]:
     return [[lon, lat, words.time_text(ns)] for lon, lat, ns in _ring(trails, int(found[0]))] if len(found) else []
 
 
-def trails(views: Views) -> Plain:
-    """The trails of up to MOST_TRAILS tracks as {track id: [lon, lat, lon, lat, ...]}, oldest first."""
-    kept = views.trails
-    lines: dict[str, list[float]] = {}
-    if kept is not None:
-        for row in range(min(len(kept.track_id), MOST_TRAILS)):
-            points = _ring(kept, row)
-            lines[str(int(kept.track_id[row]))] = [x for lon, lat, _ in points for x in (lon, lat)]
-    return {"lines": lines, "total": 0 if kept is None else len(kept.track_id)}
+class Box(NamedTuple):
+    """A part of the map in degrees; west > east where it crosses the antimeridian."""
+
+    west_deg: float = -180.0
+    south_deg: float = -90.0
+    east_deg: float = 180.0
+    north_deg: float = 90.0
+
+    def holds(self, lat_rad: NDArray[np.float64], lon_rad: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which positions lie inside; NaN never."""
+        lat, lon = np.degrees(lat_rad), np.degrees(lon_rad)
+        across = self.west_deg > self.east_deg
+        wide = (
+            (lon >= self.west_deg) | (lon <= self.east_deg)
+            if across
+            else (lon >= self.west_deg) & (lon <= self.east_deg)
+        )
+        return wide & (lat >= self.south_deg) & (lat <= self.north_deg)
+
+
+EVERYWHERE = Box()
+
+
+def trails(views: Views, box: Box = EVERYWHERE) -> Plain:
+    """The trails of the tracks inside, as {track id: [lon, lat, lon, lat, ...]}, oldest first; at most MOST_TRAILS.
+
+    ``total``: how many are inside.
+    """
+    kept, t = views.trails, views.tracks
+    seen = t.track_id[box.holds(t.lat_rad, t.lon_rad)]
+    if kept is None:
+        return {"lines": {}, "total": 0}
+    rows = np.flatnonzero(np.isin(kept.track_id, seen))
+    lines = {str(int(kept.track_id[row])): _flat(kept, int(row)) for row in rows[:MOST_TRAILS]}
+    return {"lines": lines, "total": len(rows)}
+
+
+def _flat(kept: Trails, row: int) -> list[float]:
+    return [x for lon, lat, _ in _ring(kept, row) for x in (lon, lat)]
 
 
 def _ring(kept: Trails, row: int) -> list[tuple[float, float, int]]:

@@ -24,7 +24,9 @@ interface Camera {
 
 export class Overlay {
   private readonly context: CanvasRenderingContext2D
-  private taken: Set<number> = new Set()
+  private taken: [number, number, number][] = [] // left, middle, right of each label
+  private px = new Float32Array(0)
+  private py = new Float32Array(0)
 
   private readonly canvas: HTMLCanvasElement
   private readonly map: MapLibre
@@ -46,25 +48,37 @@ export class Overlay {
     c.setTransform(ratio, 0, 0, ratio, 0, 0)
     c.clearRect(0, 0, camera.width, camera.height)
     if (!desk.picture.frame) return
-    const ahead = desk.picture.ahead(performance.now())
+    this.project(camera, desk.picture.ahead(performance.now()))
     const chosen = this.chosen()
-    if (chosen >= 0) this.selected(camera, chosen, ahead)
-    this.labels(camera, chosen, ahead)
+    if (chosen >= 0) this.selected(camera, chosen)
+    this.labels(camera, chosen)
   }
 
-  // The row under a point of the screen, at most `reach` pixels away; -1 for none.
+  // The row under a point of the screen, at most `reach` pixels away; -1 for none. Pressing tracks are easier to hit.
   pick(px: number, py: number, reach = 16): number {
     const { picture } = desk
     const camera = this.camera()
-    const ahead = picture.ahead(performance.now())
+    this.project(camera, picture.ahead(performance.now()))
     let best = -1
     let least = reach * reach
     for (let i = 0; i < (picture.frame?.n ?? 0); i++) {
-      const [x, y] = this.pixel(camera, i, ahead)
-      const distance = (x - px) * (x - px) + (y - py) * (y - py) - (attention(picture.frame!.state[i]!) ? 16 : 0)
+      const [dx, dy] = [this.px[i]! - px, this.py[i]! - py]
+      const distance = dx * dx + dy * dy - (attention(picture.frame!.state[i]!) ? 16 : 0)
       if (distance < least) [best, least] = [i, distance]
     }
     return best
+  }
+
+  // Where every track stands on the screen.
+  private project(camera: Camera, ahead: number): void {
+    const { picture } = desk
+    const n = picture.frame?.n ?? 0
+    if (this.px.length < n) [this.px, this.py] = [new Float32Array(n * 2), new Float32Array(n * 2)]
+    for (let i = 0; i < n; i++) {
+      const x = picture.x[i]! + picture.vx[i]! * ahead - camera.x
+      this.px[i] = (x - Math.round(x)) * camera.scale + camera.width / 2
+      this.py[i] = (picture.y[i]! + picture.vy[i]! * ahead - camera.y) * camera.scale + camera.height / 2
+    }
   }
 
   chosen(): number {
@@ -84,20 +98,15 @@ export class Overlay {
     }
   }
 
-  private pixel(camera: Camera, i: number, ahead: number): [number, number] {
-    const [x, y] = desk.picture.at(i, ahead, camera.x)
-    return this.screen(camera, x, y)
-  }
-
   private screen(camera: Camera, x: number, y: number): [number, number] {
     return [(nearest(x, camera.x) - camera.x) * camera.scale + camera.width / 2, (y - camera.y) * camera.scale + camera.height / 2]
   }
 
-  private selected(camera: Camera, i: number, ahead: number): void {
+  private selected(camera: Camera, i: number): void {
     const found = desk.details?.properties
     if (!found || found.track_id !== desk.selected) return
     const c = this.context
-    const [px, py] = this.pixel(camera, i, ahead)
+    const [px, py] = [this.px[i]!, this.py[i]!]
     c.strokeStyle = CHOSEN
     c.lineJoin = 'round'
     c.lineWidth = 2
@@ -124,25 +133,25 @@ export class Overlay {
   }
 
   // Selected and pressing tracks first, then the others while there is room and fewer than MOST_LABELS.
-  private labels(camera: Camera, chosen: number, ahead: number): void {
+  private labels(camera: Camera, chosen: number): void {
     const { frame } = desk.picture
     const seen: number[][] = [[], [], [], []]
     for (let i = 0; i < frame!.n; i++) {
-      const [x, y] = this.pixel(camera, i, ahead)
+      const [x, y] = [this.px[i]!, this.py[i]!]
       if (x > -40 && y > 0 && x < camera.width && y < camera.height)
         seen[i === chosen ? 0 : 3 - attention(frame!.state[i]!)]!.push(i)
     }
     const pressing = [...seen[0]!, ...seen[1]!, ...seen[2]!]
     const ordinary = seen[3]!.length + pressing.length <= MOST_LABELS ? seen[3]! : []
-    this.taken.clear()
+    this.taken = []
     this.context.font = `12px "IBM Plex Sans", "IBM Plex Sans Arabic", sans-serif`
     this.context.textBaseline = 'middle'
     this.context.textAlign = 'left'
     this.context.lineJoin = 'round'
-    for (const i of [...pressing, ...ordinary].slice(0, MOST_LABELS)) this.label(camera, i, ahead, i === chosen)
+    for (const i of [...pressing, ...ordinary].slice(0, MOST_LABELS)) this.label(i, i === chosen)
   }
 
-  private label(camera: Camera, i: number, ahead: number, chosen: boolean): void {
+  private label(i: number, chosen: boolean): void {
     const { picture } = desk
     const found = picture.labels.get(picture.frame!.slot[i]!)
     if (!found) return
@@ -150,11 +159,15 @@ export class Overlay {
     const why = level === 2 ? REASONS.find((word) => flagWords(found.flags).includes(word)) : undefined
     const name = `\u2068${desk.call(found)}\u2069`
     const text = SIGNS[level] + name + (why ? ` · ${words.word('flag', why)}` : '')
-    const [x, y] = this.pixel(camera, i, ahead)
-    const [left, width] = [x + (level === 2 || chosen ? 23 : 16), this.context.measureText(text).width]
-    if (!chosen && !level && !this.free(left, y, width)) return
-    this.take(left, y, width)
+    const [left, y] = [this.px[i]! + (level === 2 || chosen ? 23 : 16), this.py[i]!]
+    const right = left + this.context.measureText(text).width
+    if (!chosen && !level && !this.free(left, y, right)) return
+    this.taken.push([left, y, right])
     this.write(text, left, y, chosen ? CHOSEN : COLOURS[level]!, chosen || level ? 1 : picture.freshness(i) * 0.8)
+  }
+
+  private free(left: number, y: number, right: number): boolean {
+    return this.taken.every(([l, other, r]) => right < l || left > r || Math.abs(y - other) > LABEL_H)
   }
 
   private write(text: string, x: number, y: number, colour: string, alpha: number): void {
@@ -167,21 +180,5 @@ export class Overlay {
     c.fillStyle = colour
     c.fillText(text, x, y)
     c.globalAlpha = 1
-  }
-
-  // Labels keep to a coarse grid of the screen, each cell taken once.
-  private cells(x: number, y: number, width: number): number[] {
-    const row = Math.round(y / LABEL_H)
-    const found: number[] = []
-    for (let k = Math.floor(x / 24); k <= Math.floor((x + width) / 24); k++) found.push(row * 1000 + k)
-    return found
-  }
-
-  private free(x: number, y: number, width: number): boolean {
-    return this.cells(x, y, width).every((at) => !this.taken.has(at))
-  }
-
-  private take(x: number, y: number, width: number): void {
-    for (const at of this.cells(x, y, width)) this.taken.add(at)
   }
 }

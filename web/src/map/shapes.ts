@@ -36,7 +36,7 @@ const SHAPES: Record<string, Draw> = {
   unknown: circle(11),
   vessel: hull(19, 46),
   vessel_small: hull(17, 32),
-  vessel_still: both(polygon([-13, -6], [-6, -13], [6, -13], [13, -6], [13, 6], [6, 13], [-6, 13], [-13, 6])),
+  vessel_still: polygon([-10, -4.5], [-4.5, -10], [4.5, -10], [10, -4.5], [10, 4.5], [4.5, 10], [-4.5, 10], [-10, 4.5]),
   aircraft: plane,
   unmanned: polygon(
     [0, -21], [4, -16], [3.5, -7], [25, -5], [25, 0], [3, 1], [2.2, 12], [10, 19], [7, 22], [0, 17],

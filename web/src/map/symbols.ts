@@ -8,6 +8,7 @@ import { LINE_FRAGMENT, LINE_VERTEX, SYMBOL_FRAGMENT, SYMBOL_VERTEX, program } f
 import { ALARM, RING, atlas, cell, shape } from './shapes.ts'
 
 const STRIDE = 32 // bytes an instance: x, y, vx, vy, direction, radius, cell (float32), colour (4 bytes)
+const MANY = 400 // and more than this somewhat smaller
 const CROWD = 2000 // more symbols in view than this are drawn small
 const COLOURS = [0xe3d3c7, 0x42e4f0, 0x457aff] // blue green red of ordinary, worth a look, pressing
 const CHOSEN = 0xe9b456
@@ -36,6 +37,7 @@ export class Symbols implements CustomLayerInterface {
   private bytes = new ArrayBuffer(0)
   private n = 0
   private points = 0
+  private calm = 1
   private originX = 0
   private originY = 0
   private lineX = 0
@@ -131,7 +133,9 @@ export class Symbols implements CustomLayerInterface {
     const room = frame.n * 2 + 1
     if (this.bytes.byteLength < room * STRIDE) this.bytes = new ArrayBuffer(Math.ceil(room * 1.25) * STRIDE)
     const write = new Writer(this.bytes)
-    const crowd = this.inView() > CROWD
+    const seen = this.inView()
+    const crowd = seen > CROWD
+    this.calm = seen > MANY ? 0.8 : 1
     for (let level = 0; level < 3; level++)
       for (let i = 0; i < frame.n; i++) if (attention(frame.state[i]!) === level) this.write(write, i, level, crowd)
     if (chosen >= 0) this.around(write, chosen, RING, CHOSEN, 17)
@@ -164,7 +168,7 @@ export class Symbols implements CustomLayerInterface {
     const turn = turns ? (frame.course[i]! * Math.PI) / 18000 : 0
     const alpha = Math.max(LEAST, this.picture.freshness(i)) * (hollow ? TENTATIVE : 1)
     const [x, y] = this.relative(i)
-    const size = small ? 7 : domain(state) === 1 ? 14 : 13
+    const size = small ? 7 : (domain(state) === 1 || level ? 14 : 13 * this.calm)
     if (level === 2) this.around(write, i, ALARM, COLOURS[2]!, 19)
     write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, cell(small ? 'dot' : name, hollow), COLOURS[level]!, alpha)
   }

@@ -74,6 +74,7 @@ export class View {
       desk.place = { zoom: map.getZoom(), lat: centre.lat, lon: centre.lng }
       desk.remember()
       this.frame()
+      if (desk.trails) void this.askTrails()
     })
     map.on('click', (at) => this.choose(this.overlay.pick(at.point.x, at.point.y)))
     map.on('mousemove', (at) => {
@@ -115,8 +116,21 @@ export class View {
   }
 
   async askTrails(): Promise<void> {
-    this.lines = desk.trails ? ((await trails())?.lines ?? {}) : {}
+    const found = desk.trails ? await trails(this.box()) : null
+    this.lines = found?.lines ?? {}
+    desk.trailsCut = found !== null && found.total > MOST_TRAILS
     this.drawTrails()
+  }
+
+  private box(): { west: number; south: number; east: number; north: number } {
+    const seen = this.map.getBounds()
+    const whole = seen.getEast() - seen.getWest() >= 360
+    return {
+      west: whole ? -180 : wrapped(seen.getWest()),
+      south: seen.getSouth(),
+      east: whole ? 180 : wrapped(seen.getEast()),
+      north: seen.getNorth(),
+    }
   }
 
   drawTrails(): void {
@@ -181,6 +195,8 @@ export class View {
     this.map.remove()
   }
 }
+
+const wrapped = (lon: number): number => ((((lon + 180) % 360) + 360) % 360) - 180
 
 function span(values: number[], trim: number): [number, number] {
   const sorted = values.sort((a, b) => a - b)

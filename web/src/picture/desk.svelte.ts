@@ -38,6 +38,7 @@ class Desk {
   details = $state.raw<Feature<Details> | null>(null)
   gone = $state(false)
   trails = $state(false)
+  trailsCut = $state(false)
   table = $state(false)
   help = $state(false)
   feedsOpen = $state(false)
@@ -77,9 +78,9 @@ class Desk {
 
   told(news: Told): void {
     if (news.type === 'labels') {
-      if (this.renew) this.picture.labels.clear()
+      if (this.renew) this.picture.unlearn()
       this.renew = false
-      for (const row of news.rows) this.picture.labels.set(row[0], label(row))
+      for (const row of news.rows) this.picture.learn(label(row))
       return
     }
     this.title = news.title
@@ -151,6 +152,7 @@ class Desk {
 
   async askHealth(): Promise<void> {
     this.health = await health()
+    this.picture.speed = this.ended ? 0 : this.speed // nothing moves on after the end of a recording
   }
 }
 

@@ -9,6 +9,7 @@ const FADE_S = [60, 30, 240, 60] // by domain: from here on a symbol pales, and 
 export class Picture {
   frame: Frame | null = null
   labels = new Map<number, Label>()
+  private slots = new Map<string, number>() // track id -> slot
   rows = new Map<number, number>() // slot -> row of the frame
   x = new Float64Array(0)
   y = new Float64Array(0)
@@ -43,7 +44,21 @@ export class Picture {
   }
 
   private forget(): void {
-    for (const slot of this.labels.keys()) if (!this.rows.has(slot)) this.labels.delete(slot)
+    for (const label of this.labels.values()) {
+      if (this.rows.has(label.slot)) continue
+      this.labels.delete(label.slot)
+      this.slots.delete(label.trackId)
+    }
+  }
+
+  learn(label: Label): void {
+    this.labels.set(label.slot, label)
+    this.slots.set(label.trackId, label.slot)
+  }
+
+  unlearn(): void {
+    this.labels.clear()
+    this.slots.clear()
   }
 
   // Node seconds since the frame, at most a few real seconds' worth.
@@ -83,7 +98,6 @@ export class Picture {
   }
 
   slotOf(trackId: string): number | null {
-    for (const label of this.labels.values()) if (label.trackId === trackId) return label.slot
-    return null
+    return this.slots.get(trackId) ?? null
   }
 }

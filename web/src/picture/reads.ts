@@ -96,5 +96,9 @@ export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
 export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>
   present(await read<Table>(`/api/tracks?limit=${limit}&sort=${sort}&descending=${descending}`))
-export const trails = async () =>
-  present(await read<{ lines: Record<string, number[]>; total: number }>('/api/trails'))
+export const trails = async (box: { west: number; south: number; east: number; north: number }) =>
+  present(
+    await read<{ lines: Record<string, number[]>; total: number }>(
+      '/api/trails?' + Object.entries(box).map(([side, deg]) => `${side}=${deg.toFixed(4)}`).join('&'),
+    ),
+  )
