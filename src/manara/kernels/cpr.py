@@ -62,10 +62,11 @@ def encode(lat_deg: float, lon_deg: float, odd: bool, surface: bool) -> tuple[in
     """
     span = 90.0 if surface else 360.0
     step_lat = span / (59.0 if odd else 60.0)
-    yz = math.floor(SCALE * (lat_deg % step_lat) / step_lat + 0.5)
-    lat = step_lat * (yz / SCALE + math.floor(lat_deg / step_lat))
-    step_lon = span / max(zones(lat) - (1 if odd else 0), 1)
-    xz = math.floor(SCALE * (lon_deg % step_lon) / step_lon + 0.5)
+    whole = math.floor(lat_deg / step_lat)
+    yz = math.floor(SCALE * (lat_deg / step_lat - whole) + 0.5)
+    lat = step_lat * (yz / SCALE + whole)
+    parts = lon_deg / (span / max(zones(lat) - (1 if odd else 0), 1))
+    xz = math.floor(SCALE * (parts - math.floor(parts)) + 0.5)
     return int(yz) & 0x1FFFF, int(xz) & 0x1FFFF
 
 
@@ -168,5 +169,5 @@ def from_reference(yz: int, xz: int, odd: bool, surface: bool, ref_lat_deg: floa
 @njit(cache=True, nogil=True)
 def _nearest(ref_deg: float, part: int, step_deg: float) -> float:
     fraction = part / SCALE
-    whole = math.floor(ref_deg / step_deg) + math.floor(0.5 + (ref_deg % step_deg) / step_deg - fraction)
-    return step_deg * (whole + fraction)
+    # one floor, not the standard's two: at a seam ⌊x⌋ and mod(x) may round to different sides
+    return step_deg * (math.floor(ref_deg / step_deg - fraction + 0.5) + fraction)

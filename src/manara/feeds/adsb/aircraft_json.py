@@ -262,7 +262,7 @@ def cut(data: bytes) -> Iterator[tuple[int, int | None]]:
     """(offset behind, now) of each document; what opens the next one ends the last."""
     starts = [(match.start(), match[1]) for match in _NOW.finditer(data)]
     ends = [start for start, _ in starts[1:]] + [len(data)]
-    for (_, now), end in zip(starts, ends, strict=True):
+    for (_, now), end in zip(starts, ends, strict=False):
         yield end, round(float(now) * 1000.0) * 1_000_000
     if data and not starts:
         yield len(data), None

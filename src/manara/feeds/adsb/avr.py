@@ -71,7 +71,7 @@ class AvrDecoder:
         if self.timed < 0 and ticks:
             self.timed = int(ticks[0] != 0)
         self.stage.sky.settings[aircraft.STEP_MIN_S] = STEP_MIN_S if self.timed == 0 else 0.0
-        frames = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 14)
+        frames = np.frombuffer(bytearray(raw), dtype=np.uint8).reshape(-1, 14)
         size = np.array(sizes, dtype=np.int64)
         return self.stage.advance(frames, size, time_ns, clock_ns, received_ns, int(Flag.TIME_ASSUMED), rejects)
 

@@ -55,8 +55,9 @@ class Sky:
             [options.receiver_lat_deg, options.receiver_lon_deg, options.range_max_m, step_min_s], dtype=np.float64
         )
         self.index = np.full(2 * AIRCRAFT_MAX, -1, dtype=np.int32)
-        self.ints = np.zeros((256, aircraft.INTS), dtype=np.int64)
-        self.floats = np.zeros((256, aircraft.FLOATS), dtype=np.float64)
+        rows = min(256, AIRCRAFT_MAX)
+        self.ints = np.zeros((rows, aircraft.INTS), dtype=np.int64)
+        self.floats = np.zeros((rows, aircraft.FLOATS), dtype=np.float64)
         self.used = np.zeros(2, dtype=np.int64)
 
     def make_room(self, frames: int) -> None:
@@ -116,8 +117,14 @@ class ModeS:
         flags: int,
         rejects: Rejects,
     ) -> Batch:
-        """Take n frames: (n, 14) bytes, their sizes, when they were true, and the steady clock that gates use."""
+        """Take n frames: (n, 14) bytes, their sizes, when they were true, and the steady clock that gates use.
+
+        frames must be writable: Numba compiles a read-only array as another type, all kernels over again.
+        """
         n = len(sizes)
+        if n == 0:
+            self.placed = np.empty(0, dtype=np.int64)
+            return Batch(rejects=tuple(rejects.kept), reject_counts=rejects.counts)
         sky = self.sky
         sky.make_room(n)
         what, why = np.zeros(n, dtype=np.uint8), np.zeros(n, dtype=np.uint8)

@@ -76,7 +76,7 @@ class ModesJsonlDecoder:
             times.append(found[0])
             sizes.append(len(found[1]))
             raw.append(found[1].ljust(14, b"\0"))
-        frames = np.frombuffer(b"".join(raw), dtype=np.uint8).reshape(-1, 14)
+        frames = np.frombuffer(bytearray(b"".join(raw)), dtype=np.uint8).reshape(-1, 14)
         time_ns = np.array(times, dtype=np.int64)
         size = np.array(sizes, dtype=np.int64)
         return self.stage.advance(frames, size, time_ns, time_ns, received_ns, 0, rejects)

@@ -63,6 +63,8 @@ def advance(
 ) -> Batch:
     """The lines through table and gate, to a Batch."""
     n = len(said.time_ns)
+    if n == 0:
+        return Batch(rejects=tuple(rejects.kept), reject_counts=rejects.counts, counts=counts)
     sky.make_room(n)
     time_ns = np.array(said.time_ns, dtype=np.int64)
     rows_f = np.array(said.floats, dtype=np.float64).reshape(n, sq.ROW_FLOATS)
