@@ -1,7 +1,7 @@
 """Compile every kernel once, so that the first `manara demo` does not wait for the compiler.
 
-A module that has kernels may offer ``warm()``, which calls them with the types of real work. The others are imported
-only: their kernels compile at first use, once.
+A module that has kernels may offer ``warm()``, which calls them with the types of real work. Then the demo is rehearsed
+in memory, without sockets and screen: what it calls is compiled with the very types that it uses.
 """
 
 from __future__ import annotations
@@ -34,10 +34,31 @@ def forget_old(folder: Path) -> int:
     return removed
 
 
+def rehearse(seconds: int = 30) -> int:
+    """The demo's node and world for so many seconds of its clock; gives the number of tracks."""
+    from manara.host.running import memory_turn
+    from manara.records.config import NodeConfig
+    from manara.records.inputs import Chunk
+    from manara.study import scenario as scenarios
+    from manara.study.world import World, feeds, sensors
+
+    scenario = scenarios.load(scenarios.find("lantern"))
+    config = NodeConfig(name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
+    numbers = {feed.name: number for number, feed in enumerate(config.feeds)}
+    world, turn = World(scenario, 1), memory_turn(config)
+    tracks = 0
+    for second in range(1, seconds + 1):
+        now_ns = scenarios.start_ns(scenario) + second * 1_000_000_000
+        heard = [Chunk(numbers[one.channel], one.data, now_ns, one.whole) for one in world.advance(now_ns)]
+        tracks = len(turn(tuple(heard), now_ns).views.tracks)
+    return tracks
+
+
 def main() -> int:
     """Warm all, print one line."""
     began = time.perf_counter()
     folder = numba_cache.configure()
+    tracks = 0
     failed = []
     warmed = 0
     for name in modules():
@@ -46,6 +67,10 @@ def main() -> int:
             warmed += 1
         except Exception as fault:  # noqa: BLE001 - an unwarmed kernel costs seconds later, not the installation now
             failed.append(f"{name}: {type(fault).__name__}: {fault}")
+    try:
+        tracks = rehearse()
+    except Exception as fault:  # noqa: BLE001 - the same: it costs seconds later
+        failed.append(f"rehearsal: {type(fault).__name__}: {fault}")
     removed = forget_old(folder)
     print(
         f"kernels: {warmed} modules warm in {time.perf_counter() - began:.1f} s ({folder.name}, {removed} old removed)"
