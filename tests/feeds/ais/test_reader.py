@@ -60,6 +60,7 @@ PGHP = b"$" + check(b"PGHP,1,2013,11,12,12,0,0,11,219,,2190067,1,62")
         ([b"[1384257600] " + vdm()], 1_384_257_600_000_000_000, ""),
         ([b"2013-11-12T12:00:00.011Z " + vdm()], STAMP, ""),
         ([b"2013-11-32T12:00:00.011Z " + vdm()], None, ""),
+        ([b"9999-11-12T12:00:00Z " + vdm()], None, ""),
         ([tag("c:99") + vdm()], None, ""),
         ([tag("c:99999999999999999999") + vdm()], None, ""),
         ([tag("c:-5") + vdm()], None, ""),
@@ -87,6 +88,14 @@ def test_a_wrong_sentence_spends_the_stamp_before_it():
 
 def test_gatehouse_without_a_time():
     assert read(b"$" + check(b"PGHP,1,2013,13,12,12,0,0,11,219,,2190067,1,62")).refused.counts == {"gatehouse_time": 1}
+    for words in (
+        b"9999,11,12,12,0,0,11",
+        b"1,1,1,1,1,1,1",
+        b"2013,11,12,12,0,60,0",
+        b"2013,11,12,12,0,0,1000",
+        b"x,,,,,,",
+    ):
+        assert read(b"$" + check(b"PGHP,1,%s,219,,2190067,1,62" % words)).refused.counts == {"gatehouse_time": 1}
     assert read(b"$" + check(b"PGHP,1")).refused.counts == {"gatehouse_time": 1}
 
 

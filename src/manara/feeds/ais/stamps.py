@@ -90,14 +90,24 @@ def gatehouse(fields: list[bytes]) -> Tag | None:
     """
     if len(fields) < 12:
         return None
+    minute_ns = _minute_ns(b"-".join(fields[2:7]))
+    if minute_ns is None or not (fields[7].isdigit() and fields[8].isdigit()):
+        return None
+    second, ms = int(fields[7]), int(fields[8])
+    if second > 59 or ms > 999:
+        return None
+    return Tag(minute_ns + second * SECOND_NS + ms * 1_000_000, station(fields[11] or fields[10]))
+
+
+@lru_cache(maxsize=64)
+def _minute_ns(words: bytes) -> int | None:
+    """y-m-d-h-m to ns; one minute stands before thousands of sentences."""
     try:
-        year, month, day, hour, minute, second, ms = (int(f) for f in fields[2:9])
-        whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        year, month, day, hour, minute = (int(w) for w in words.split(b"-"))
+        ns = int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp()) * SECOND_NS
     except ValueError:
         return None
-    if not 0 <= ms < 1000:
-        return None
-    return Tag(int(whole.timestamp()) * SECOND_NS + ms * 1_000_000, station(fields[11] or fields[10]))
+    return ns if EARLIEST_NS <= ns < LATEST_NS else None
 
 
 def after(suffix: bytes) -> Tag:
@@ -130,4 +140,5 @@ def before(prefix: bytes) -> Tag:
         whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return Tag()
-    return Tag(int(whole.timestamp()) * SECOND_NS + int((found[7] or b"0").ljust(9, b"0")[:9]))
+    ns = int(whole.timestamp()) * SECOND_NS + int((found[7] or b"0").ljust(9, b"0")[:9])
+    return Tag(ns if EARLIEST_NS <= ns < LATEST_NS else None)
