@@ -6,12 +6,16 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from asterix import base, generated
 
-from manara.feeds.asterix import encode
+from manara.feeds.asterix import encode, outgoing
 from manara.feeds.asterix.definitions import Definition, definition
 from manara.feeds.asterix.encode import choose_content
+from manara.records.identity import Space, pack
+from manara.records.particulars import Particulars
+from manara.records.tracks import Life, Tracks
 
 LIMIT = 3  # repetitions of an invented field
 
@@ -178,3 +182,23 @@ def radar_block() -> Callable[..., bytes]:
         return encode.block(48, [encode.record(48, "1.31", {k: v for k, v in fields.items() if v is not None})])
 
     return build
+
+
+@pytest.fixture
+def sent_tracks() -> list[bytes]:
+    """Forty tracks as we send them, MNR42 with code 4321 among them."""
+    n, now_ns = 40, 1_700_000_000_000_000_000
+    identity = pack(Space.ICAO24, 0xD00001)
+    tracks = Tracks.blank(n).replace(
+        number=np.arange(1, n + 1, dtype=np.uint32),
+        time_ns=np.full(n, now_ns),
+        born_ns=np.full(n, now_ns - 5_000_000_000),
+        life=np.full(n, Life.CONFIRMED, np.uint8),
+        lat_rad=np.radians(np.full(n, 34.5)),
+        lon_rad=np.radians(np.full(n, 13.25)),
+        identity=np.array([identity] + [0] * (n - 1), np.uint64),
+        mode_3a=np.array([0o4321] + [0xFFFFFFFF] * (n - 1), np.uint32),
+        cov=np.eye(1, 10).repeat(n, 0) * 400.0 + np.eye(1, 10, 4).repeat(n, 0) * 400.0,
+    )
+    names = {identity: Particulars(identity=identity, time_ns=0, source=0, callsign="MNR42")}
+    return outgoing.encode_tracks(tracks, names, now_ns, 1, 9)

@@ -93,6 +93,8 @@ def test_an_identity_is_never_invented(oracle):
         ({"flags": np.array([Flag.IDENT], np.uint32)}, "SPI", 1),
         ({"flags": np.array([Flag.EMERGENCY], np.uint32)}, "EMS", 1),
         ({"flags": np.array([Flag.UNLAWFUL_INTERFERENCE], np.uint32)}, "EMS", 5),
+        ({"sources": np.array([0b100], np.uint64)}, "MON", 1),
+        ({"sources": np.array([0b101], np.uint64)}, "MON", 0),
         ({}, "CST", None),
     ],
 )

@@ -69,7 +69,7 @@ def _items(
         "105": {"LAT": math.degrees(tracks.lat_rad[i]), "LON": _lon_deg(float(tracks.lon_rad[i]))},
         "185": {"VX": _within(tracks.ve_mps[i], 8191.75), "VY": _within(tracks.vn_mps[i], 8191.75)},
         "040": int(tracks.number[i]) & 0xFFFF,
-        "080": _status(int(tracks.life[i]), flags),
+        "080": _status(int(tracks.life[i]), flags, int(tracks.sources[i]).bit_count()),
         "290": {"TRK": min((now_ns - int(tracks.born_ns[i])) / 1e9, 63.75)} if now_ns >= tracks.born_ns[i] else None,
         "500": _accuracy(tracks.cov[i]),
     }
@@ -95,9 +95,9 @@ def _who(identity: int, known: Particulars | None) -> dict[str, Any]:
     return found | ({"380": derived} if derived else {})
 
 
-def _status(life: int, flags: int) -> dict[str, int]:
+def _status(life: int, flags: int, sources: int) -> dict[str, int]:
     """I062/080. Parts that say nothing are not sent."""
-    found = {"MON": 0, "SPI": int(bool(flags & Flag.IDENT)), "MRH": 0, "SRC": 0, "CNF": 0}
+    found = {"MON": int(sources == 1), "SPI": int(bool(flags & Flag.IDENT)), "MRH": 0, "SRC": 0, "CNF": 0}
     found |= {"SIM": int(bool(flags & Flag.TEST)), "TSE": int(life == Life.DROPPED), "TSB": 0}
     if life == Life.COASTING:
         found["CST"] = 1
