@@ -1,4 +1,4 @@
-"""Positions without a seam: inverse pairs, a sphere of checks against the earth-centred frame, poles and antimeridian."""
+"""Positions without a seam: inverse pairs, the earth-centred frame as a check, poles and antimeridian."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_slices_part_sensors_and_sweeps():
     table = np.vstack([site(0, 0, 0, period_s=4.0), site(0, 0, 0, period_s=8.0)])
     out, start = sensing.slices(np.arange(n), taken, table)
     assert sorted(out.tolist()) == list(range(n))
-    for a, b in zip(start[:-1], start[1:], strict=True):
+    for a, b in itertools.pairwise(start):
         part = out[a:b]
         assert len(set(sensor[part].tolist())) == 1
         assert np.ptp(t[part]) <= table[sensor[part[0]], sensing.S_PERIOD] / 8 * 1e9

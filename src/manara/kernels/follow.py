@@ -236,7 +236,7 @@ def _with_position(one: Report, kinds: F8, st: Store, counts: I8, loose: I8) -> 
     sigma = one.sigma_m if 0.0 <= one.sigma_m < 1e6 else kinds[one.kind, K_SIGMA]
     sigma = max(sigma, kinds[one.kind, K_FLOOR])
     r = sigma * sigma
-    if one.flags & ASSUMED_FLAG and one.speed_mps < kinds[one.kind, K_SPEED_MAX]:
+    if one.flags & ASSUMED_FLAG and 0.0 <= one.speed_mps <= kinds[one.kind, K_SPEED_MAX]:
         r += (0.5 * one.speed_mps) * (0.5 * one.speed_mps)
     q = kinds[one.kind, K_Q]
     first = find(st, identity)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from manara.kernels import geodesy
 from manara.kernels.sensing import Plot
 from manara.kernels.states import misfit
-from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_BY, TIME, UPDATED, VE, VN, Store
+from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_AT, SEEN_BY, TIME, VE, VN, Store
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -117,7 +117,7 @@ def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
 
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0
-    >>> price(st, 0, Plot(0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0, -1, 0, 0, 0, 0, 0, 0.0, 0, 0.0, 0.0, 4.0), 1.0, 9.0)
+    >>> price(st, 0, Plot(0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0, -1, 0, 0, 0, 0, 0, 0.0, 0, 0.0, 0.0, 4.0, 0), 1.0, 9.0)
     -60.0
     """
     b = st.book[k]
@@ -126,7 +126,7 @@ def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
     other = plot.identity != 0 and b[IDENTITY] != 0 and plot.identity != b[IDENTITY]
     if other and plot.identity >> 56 == b[IDENTITY] >> 56:
         return 0.0
-    if b[SEEN_BY] == plot.sensor + 1 and abs(plot.time_ns - b[UPDATED]) < 0.5e9 * plot.period_s:
+    if b[SEEN_BY] == plot.sensor + 1 and abs(plot.time_ns - b[SEEN_AT]) < plot.rest_ns:
         return 0.0
     d2, spread = misfit(st, k, plot.time_ns, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)
     if not d2 <= gate:

@@ -71,6 +71,7 @@ class Plot(NamedTuple):
     speed_mps: float
     course_rad: float
     period_s: float  # of its sensor
+    rest_ns: int  # an antenna that turns does not see one craft twice within this time
 
 
 @njit(cache=True, nogil=True)
@@ -103,6 +104,7 @@ def pick(i: int, rows: PlotRows, pos: F8, r: F8, sites: F8) -> Plot:
         float(rows.speed_mps[i]),
         float(rows.course_rad[i]),
         float(sites[s, S_PERIOD]),
+        int(0.5e9 * sites[s, S_PERIOD]) if rows.form[i] == POLAR else 0,
     )
 
 

@@ -55,6 +55,7 @@ from manara.kernels.tables import (
     NY,
     NZ,
     RATE,
+    SEEN_AT,
     SEEN_BY,
     SOURCES,
     SWEEP,
@@ -233,7 +234,7 @@ def _take(plot: Plot, k: int, sites: F8, seen_ns: I8, kinds: F8, st: Store, coun
     counts[LATE_USED] += t < b[k, TIME]
     counts[USED_ROWS] += 1
     take_position(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, kinds[row, K_Q])
-    b[k, SWEEP], b[k, SEEN_BY] = st.head[GROUPS], plot.sensor + 1
+    b[k, SWEEP], b[k, SEEN_BY], b[k, SEEN_AT] = st.head[GROUPS], plot.sensor + 1, t
     if b[k, LIFE] != TENTATIVE or _enough(k, t, st):
         b[k, LIFE] = CONFIRMED
     _label(k, plot.identity, st)
@@ -300,7 +301,7 @@ def _begin(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8)
         return
     counts[USED_ROWS] += 1
     b = st.book
-    b[k, DOMAIN], b[k, SWEEP], b[k, SEEN_BY] = domain, st.head[GROUPS], plot.sensor + 1
+    b[k, DOMAIN], b[k, SWEEP], b[k, SEEN_BY], b[k, SEEN_AT] = domain, st.head[GROUPS], plot.sensor + 1, t
     speed, course = plot.speed_mps, plot.course_rad
     if math.isfinite(course) and 0.0 <= speed <= kinds[row, K_SPEED_MAX]:
         st.mean[k, VE], st.mean[k, VN] = speed * math.sin(course), speed * math.cos(course)

@@ -46,9 +46,9 @@ INTERVAL, RATE, NIS, SPARE = range(4)
     JUMP,  # time of the last position out of reach
     ALT_REF,
     SWEEP,  # serial of the last group of plots that updated it
-    SEEN_BY,  # source that did
+    SEEN_BY,  # row of the sensor that did, plus 1
     GROUND,
-    REVERSALS,
+    SEEN_AT,  # and when
 ) = range(24)
 TOP, N_FREE, COUNTS, CURSOR, LIVE, USED, GROUPS, SERIAL = range(8)
 
