@@ -114,7 +114,7 @@ def claim(index: I4, ints: I8, floats: F8, used: I8, key: int, now_ns: int) -> i
     """Row of a key, made where it is new; when every row is taken, the one unheard for longest is given up.
 
     ``used``: one number, rows taken so far; one more is taken where there is room. used[1] counts those given up.
-    A full table costs one pass over it per new key (30 µs at 65,536 rows). Marks the row as heard.
+    A full table costs one pass over it per new key (60 µs at 65,536 rows). Marks the row as heard.
     """
     row = find(index, ints, key)
     if row < 0:

@@ -15,7 +15,8 @@ import sys, hashlib
 from manara.feeds.adsb import FORMATS
 from manara.feeds.decoder import Options
 one = next(f for f in FORMATS if f.name == sys.argv[1])
-batch = one.new(Options(receiver_lat_deg=9.0, receiver_lon_deg=20.0, range_max_m=2e7)).advance(sys.stdin.buffer.read(), 5)
+options = Options(receiver_lat_deg=9.0, receiver_lon_deg=20.0, range_max_m=2e7)
+batch = one.new(options).advance(sys.stdin.buffer.read(), 5)
 print(len(batch.reports), hashlib.sha256(b"".join(c.tobytes() for c in vars(batch.reports).values())).hexdigest())
 """
 
