@@ -4,7 +4,7 @@ import numpy as np
 
 from manara.picture import stage
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
-from manara.records.reports import Flag
+from manara.records.reports import Flag, Kind
 from manara.records.tracks import Tracks
 
 S = 1_000_000_000
@@ -74,16 +74,19 @@ def test_trails_are_sampled_every_ten_seconds():
 
 
 def test_attention_is_for_danger_then_for_contradiction_never_for_tests():
-    flags = [
-        0,
-        Flag.EMERGENCY,
-        Flag.DISTRESS,
-        Flag.DISTRESS | Flag.TEST,
-        Flag.IDENTITY_CONFLICT,
-        Flag.POSITION_JUMP,
-        Flag.IDENT,
+    rows = [
+        (0, Kind.VESSEL_A, 0),
+        (Flag.EMERGENCY, Kind.AIRCRAFT, 2),
+        (Flag.UNLAWFUL_INTERFERENCE, Kind.AIRCRAFT, 2),
+        (Flag.DISTRESS, Kind.DISTRESS_DEVICE, 2),
+        (Flag.DISTRESS, Kind.VESSEL_A, 1),
+        (Flag.DISTRESS | Flag.TEST, Kind.DISTRESS_DEVICE, 0),
+        (Flag.IDENTITY_CONFLICT, Kind.DISTRESS_DEVICE, 1),
+        (Flag.POSITION_JUMP, Kind.AIRCRAFT, 1),
+        (Flag.IDENT, Kind.AIRCRAFT, 0),
     ]
-    assert stage.attention(tracks(*range(7), flags=flags)).tolist() == [0, 2, 2, 0, 1, 1, 0]
+    flags, kinds, levels = zip(*rows, strict=True)
+    assert stage.attention(tracks(*range(9), flags=flags, kind=kinds)).tolist() == list(levels)
 
 
 def test_a_dump_is_the_state():

@@ -97,13 +97,14 @@ def run_node(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace, folder: Path) -> int:
     from manara.cli import serving
     from manara.host import config
-    from manara.host.clock import WallClock
-    from manara.host.kept import KeptNode
+    from manara.host.kept import KeptClock, KeptNode
     from manara.host.running import Face, Running
 
     loaded = config.node_config(args.config)
     kept = KeptNode(loaded, folder)
     said = kept.runner.report
+    if kept.begun_anew:
+        print(f"feeds or sensors changed: the earlier journal is now in {folder / kept.begun_anew}", file=sys.stderr)
     if kept.runner.sequence:
         print(
             f"recovered step {kept.runner.sequence:,} from {folder}: {said.frames:,} steps replayed, "
@@ -113,7 +114,7 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
     if kept.runner.halted:
         print(f"manara: {folder}: {kept.runner.halted.why}: {kept.runner.halted.detail}", file=sys.stderr)
     face = Face(loaded.title or loaded.name, "live")
-    running = Running(loaded, WallClock(), kept.turn, face, kept.done)
+    running = Running(loaded, KeptClock(kept.runner), kept.turn, face, kept.done)
     try:
         return await serving.run(running, running.run_live(), args)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import metadata
@@ -64,19 +65,38 @@ class KeptNode:
     """A node over a folder: ``turn`` is journalled and synced before anything that it causes may leave."""
 
     def __init__(self, config: NodeConfig, folder: Path) -> None:
+        self.begun_anew = ""  # where an earlier life was put, whose feeds or sensors were others
         try:
             self._disk = FolderDisk(folder)
+            self.begun_anew = self._set_aside(config, folder)
             self._disk.write_whole(CONFIG_NAME, msgspec.msgpack.encode(config))
             self.runner = Runner(self._disk, machine(config), about())
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
+        # What left, or should have left, before a crash is old news to a live listener.
+        self.runner.done([one.effect_id for one in self.runner.waiting()])
+
+    def _set_aside(self, config: NodeConfig, folder: Path) -> str:
+        """A journal means its feeds by number. Under other feeds or sensors it would be misread: it is moved away."""
+        if CONFIG_NAME not in self._disk.names():
+            return ""
+        if meaning(read_config(folder)) == meaning(config):
+            return ""
+        place = f"before-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
+        self._disk.close()
+        (folder / place).mkdir()
+        for path in folder.iterdir():
+            if path.is_file() and not path.name.startswith("."):
+                path.rename(folder / place / path.name)
+        self._disk = FolderDisk(folder)
+        return place
 
     def turn(self, inputs: tuple[Input, ...], now_ns: int) -> Stepped[None]:
         """One step. While the disk refuses, the last picture stands and says why."""
         refused = self.runner.offer(inputs)
         if self.runner.halted is not None:
             self.runner.resume()
-        result = self.runner.turn(now_ns)
+        result = self.runner.turn(now_ns - self.runner.stamp(0))  # the runner takes the machine's time
         trouble = f"halted: {result.halted.why}: {result.halted.detail}" if result.halted else ""
         if refused:
             trouble = f"{trouble} {len(refused)} inputs dropped".strip()
@@ -91,6 +111,28 @@ class KeptNode:
         """End in order: a snapshot, and the lock is let go."""
         self.runner.close()
         self._disk.close()
+
+
+def meaning(config: NodeConfig) -> bytes:
+    """What of a configuration decides how recorded inputs are read."""
+    return msgspec.msgpack.encode((config.feeds, config.sensors, config.capacity, config.stale_s))
+
+
+class KeptClock:
+    """The machine's clock as a kept node's journal counts it: it never goes back."""
+
+    speed = 1.0
+
+    def __init__(self, runner: Runner[node.State]) -> None:
+        self._runner = runner
+
+    def now_ns(self) -> int:
+        """Node time now."""
+        return self._runner.stamp(time.time_ns())
+
+    def wait_s(self, until_ns: int) -> float:
+        """Wall seconds until then."""
+        return max(0.0, (until_ns - self.now_ns()) / 1e9)
 
 
 def read_config(folder: Path) -> NodeConfig:

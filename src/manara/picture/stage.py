@@ -19,7 +19,7 @@ import numpy as np
 from manara.records.columns import U1, U8
 from manara.records.inputs import Trails
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
-from manara.records.reports import Flag
+from manara.records.reports import Flag, Kind
 from manara.records.tracks import Tracks
 
 SECOND_NS = 1_000_000_000
@@ -29,7 +29,7 @@ PARTICULARS_KEPT = 200_000  # identities; the longest unheard go first
 TEXTS_KEPT = 200
 STATUS_KEPT = 4_096
 
-_DANGER = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE | Flag.DISTRESS
+_DANGER = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE
 _LOOK = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP
 
 
@@ -94,11 +94,18 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
 
 
 def attention(tracks: Tracks) -> U1:
-    """2: emergency or distress, 1: something contradicts itself, 0: ordinary. Test signals stay at 0. Shape (n,)."""
+    """2: emergency or distress, 1: something contradicts itself, 0: ordinary. Test signals stay at 0. Shape (n,).
+
+    A distress *device* is distress. An ordinary vessel that sends the devices' navigational status (14) is seen daily
+    and is nearly always a wrong setting: worth a look, not an alarm.
+    """
     flags = tracks.flags
     level = np.zeros(len(tracks), np.uint8)
+    device = tracks.kind == Kind.DISTRESS_DEVICE
     level[(flags & np.uint32(_LOOK)) != 0] = 1
+    level[(flags & np.uint32(Flag.DISTRESS)) != 0] = 1
     level[(flags & np.uint32(_DANGER)) != 0] = 2
+    level[device & ((flags & np.uint32(Flag.DISTRESS)) != 0)] = 2
     level[(flags & np.uint32(Flag.TEST)) != 0] = 0
     return level
 
