@@ -72,9 +72,8 @@ def main() -> int:
     except Exception as fault:  # noqa: BLE001 - the same: it costs seconds later
         failed.append(f"rehearsal: {type(fault).__name__}: {fault}")
     removed = forget_old(folder)
-    print(
-        f"kernels: {warmed} modules warm in {time.perf_counter() - began:.1f} s ({folder.name}, {removed} old removed)"
-    )
+    took_s = time.perf_counter() - began
+    print(f"kernels: {warmed} modules warm, {tracks} tracks rehearsed in {took_s:.1f} s; {removed} old folders removed")
     for line in failed:
         print(f"kernels: not warmed: {line}", file=sys.stderr)
     return 0

@@ -28,6 +28,10 @@ FOREIGN = {
 }
 
 
+# Names that are still to be changed. The list may only shrink: a name that is gone is struck from it.
+OWED = {("kernels/gate.py", "item")}
+
+
 def words(name: str) -> set[str]:
     """The words of a snake_case or CamelCase name, singular.
 
@@ -99,12 +103,16 @@ def test_public_names_use_the_fields_words(sources, banned):
             if words(part) & ban:
                 found.append(f"{s.name}: module name {part}")
         for name, node in public_names(s.tree):
-            if words(name) & ban and name not in EXEMPT and (s.name, name) not in FOREIGN:
+            if words(name) & ban and name not in EXEMPT and (s.name, name) not in FOREIGN.keys() | OWED:
                 found.append(f"{s.at(node)} {name}: {sorted(words(name) & ban)}")
     assert not found, "\n".join(found)
 
 
-UNITS = ("m", "mps", "rad", "deg", "s", "ns", "hz")
+def test_what_is_owed_is_still_there(sources):
+    there = {(s.name, name) for s in sources for name, _ in public_names(s.tree)}
+    assert there >= OWED, f"renamed: strike {OWED - there}"
+
+
 SPELLED = {"meters", "metres", "seconds", "degrees", "radians", "knots", "feet", "millis", "nanos", "ms", "km", "kts"}
 
 
