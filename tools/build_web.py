@@ -58,7 +58,9 @@ def fresh() -> bool:
 
 def run(command: list[str | Path], environment: dict[str, str]) -> bool:
     """Run in web/; what it writes is shown only when it fails."""
-    done = subprocess.run([str(c) for c in command], cwd=WEB, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(c) for c in command], cwd=WEB, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         print((done.stdout + done.stderr)[-4000:], file=sys.stderr)
     return done.returncode == 0

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from manara.desk import picture
 from manara.records.inputs import Views
+from manara.records.reports import Flag
 
 READY = 'html[data-ready="1"]'
 
@@ -234,3 +235,18 @@ def test_the_real_coastline_is_drawn_offline(page, live):
 
 def test_an_empty_picture_is_a_valid_answer():
     assert json.loads(json.dumps(picture.collection(Views(), [])))["features"] == []
+
+
+@pytest.mark.journey
+def test_many_of_one_kind_stand_as_one_line_until_opened(page, live):
+    source = live(120)
+    flags = source.source._tracks.flags.copy()
+    flags[30:40] = int(Flag.IDENTITY_CONFLICT)
+    source.source._tracks = source.source._tracks.replace(flags=flags)
+    desk = opened(page, source)
+    fold = desk.get_by_role("button", name="Two craft claim one identity")
+    expect(fold).to_have_text(re.compile("11.? tracks"))
+    expect(fold).to_have_count(1)
+    fold.click()
+    expect(fold).to_have_count(12)
+    expect(desk.get_by_role("button", name="Emergency (7700)")).to_be_visible()

@@ -161,7 +161,7 @@ export class Overlay {
     const text = SIGNS[level] + name + (why ? ` · ${words.word('flag', why)}` : '')
     const [left, y] = [this.px[i]! + (level === 2 || chosen ? 23 : 16), this.py[i]!]
     const right = left + this.context.measureText(text).width
-    if (!chosen && !level && !this.free(left, y, right)) return
+    if (!chosen && level < 2 && !this.free(left, y, right)) return
     this.taken.push([left, y, right])
     this.write(text, left, y, chosen ? CHOSEN : COLOURS[level]!, chosen || level ? 1 : picture.freshness(i) * 0.8)
   }

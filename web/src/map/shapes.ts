@@ -61,7 +61,7 @@ const NAMES = Object.keys(SHAPES)
 export const RING = NAMES.length * 2
 export const ALARM = RING + 1
 
-export const cell = (name: string, hollow: boolean): number => NAMES.indexOf(name) + (hollow ? NAMES.length : 0)
+const cell = (name: string, hollow: boolean): number => NAMES.indexOf(name) + (hollow ? NAMES.length : 0)
 
 const BY_KIND = [
   'unknown', 'vessel', 'vessel_small', 'base', 'aid', 'search', 'distress', 'aircraft', 'unmanned', 'vehicle',
@@ -69,14 +69,30 @@ const BY_KIND = [
 ]
 const TURNS = new Set(['vessel', 'vessel_small', 'aircraft', 'unmanned', 'search', 'unknown_air', 'unknown_sea', 'vehicle'])
 
-// Which shape, from kind and domain; a vessel without a direction has no bow.
-export function shape(kind: number, domain: number, directed: boolean): { name: string; turns: boolean } {
+// A vessel without a direction has no bow.
+function shape(kind: number, domain: number, directed: boolean): { name: string; turns: boolean } {
   let name = BY_KIND[kind] ?? 'unknown'
   if (name === 'unknown' && domain === 1 && directed) name = 'unknown_air'
   if (name === 'unknown' && domain === 2 && directed) name = 'unknown_sea'
   if (!directed && name.startsWith('vessel')) name = 'vessel_still'
   return { name, turns: directed && TURNS.has(name) }
 }
+
+export interface Drawn {
+  cell: number
+  turns: boolean
+}
+
+// Which cell, by kind, domain, direction and hollowness: looked up for every track of every frame.
+const CELLS: Drawn[] = Array.from({ length: 256 * 16 }, (_, i) => {
+  const { name, turns } = shape(i >> 4, (i >> 2) & 3, (i & 2) !== 0)
+  return { cell: cell(name, (i & 1) !== 0), turns }
+})
+
+export const drawn = (kind: number, domain: number, directed: boolean, hollow: boolean): Drawn =>
+  CELLS[(kind << 4) | (domain << 2) | (directed ? 2 : 0) | (hollow ? 1 : 0)]!
+
+export const DOTS = [cell('dot', false), cell('dot', true)] as const
 
 export function atlas(): HTMLCanvasElement {
   const canvas = document.createElement('canvas')

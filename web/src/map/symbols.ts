@@ -5,7 +5,7 @@ import { UNKNOWN, attention, domain, life } from '../wire/frame.ts'
 import type { Picture } from '../picture/picture.ts'
 import { TILE_PX, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { LINE_FRAGMENT, LINE_VERTEX, SYMBOL_FRAGMENT, SYMBOL_VERTEX, program } from './gl.ts'
-import { ALARM, RING, atlas, cell, shape } from './shapes.ts'
+import { ALARM, DOTS, RING, atlas, drawn } from './shapes.ts'
 
 const STRIDE = 32 // bytes an instance: x, y, vx, vy, direction, radius, cell (float32), colour (4 bytes)
 const MANY = 400 // and more than this somewhat smaller
@@ -162,24 +162,24 @@ export class Symbols implements CustomLayerInterface {
     const frame = this.picture.frame!
     const state = frame.state[i]!
     const directed = frame.course[i] !== UNKNOWN
-    const { name, turns } = shape(frame.kind[i]!, domain(state), directed)
-    const small = crowd && level === 0
     const hollow = life(state) === 1
+    const { cell, turns } = drawn(frame.kind[i]!, domain(state), directed, hollow)
+    const small = crowd && level === 0
     const turn = turns ? (frame.course[i]! * Math.PI) / 18000 : 0
     const alpha = Math.max(LEAST, this.picture.freshness(i)) * (hollow ? TENTATIVE : 1)
-    const [x, y] = this.relative(i)
+    const x = this.relativeX(i)
+    const y = this.picture.y[i]! - this.originY
     const size = small ? 7 : (domain(state) === 1 || level ? 14 : 13 * this.calm)
     if (level === 2) this.around(write, i, ALARM, COLOURS[2]!, 19)
-    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, cell(small ? 'dot' : name, hollow), COLOURS[level]!, alpha)
+    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, small ? DOTS[hollow ? 1 : 0] : cell, COLOURS[level]!, alpha)
   }
 
   private around(write: Writer, i: number, ring: number, colour: number, radius: number): void {
-    const [x, y] = this.relative(i)
-    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, 0, radius, ring, colour, 1)
+    write.add(this.relativeX(i), this.picture.y[i]! - this.originY, this.picture.vx[i]!, this.picture.vy[i]!, 0, radius, ring, colour, 1)
   }
 
-  private relative(i: number): [number, number] {
-    return [nearest(this.picture.x[i]!, this.originX) - this.originX, this.picture.y[i]! - this.originY]
+  private relativeX(i: number): number {
+    return nearest(this.picture.x[i]!, this.originX) - this.originX
   }
 
   // Lines in the unit square, each [x, y, x, y, ...], oldest first; they pale towards their beginning.
@@ -262,7 +262,14 @@ class Writer {
 
   add(x: number, y: number, vx: number, vy: number, turn: number, radius: number, which: number, colour: number, alpha: number): void {
     const at = this.n * (STRIDE / 4)
-    this.floats.set([x, y, vx, vy, turn, radius, which], at)
+    const { floats } = this
+    floats[at] = x
+    floats[at + 1] = y
+    floats[at + 2] = vx
+    floats[at + 3] = vy
+    floats[at + 4] = turn
+    floats[at + 5] = radius
+    floats[at + 6] = which
     this.ints[at + 7] = (colour | (Math.round(alpha * 255) << 24)) >>> 0
     this.n += 1
   }

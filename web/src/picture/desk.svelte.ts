@@ -18,7 +18,7 @@ export interface Pressing {
   kind: string
 }
 
-const MOST_PRESSING = 50
+const MOST_PRESSING = 500
 const STALE_MS = 5_000
 const SILENT_MS = 15_000
 

@@ -10,13 +10,13 @@ export class Picture {
   frame: Frame | null = null
   labels = new Map<number, Label>()
   private slots = new Map<string, number>() // track id -> slot
-  rows = new Map<number, number>() // slot -> row of the frame
   x = new Float64Array(0)
   y = new Float64Array(0)
   vx = new Float64Array(0) // unit squares per second of node time
   vy = new Float64Array(0)
   speed = 1
   private receivedMs = 0
+  private found: Map<number, number> | null = null
 
   take(frame: Frame, receivedMs: number): void {
     this.frame = frame
@@ -26,13 +26,12 @@ export class Picture {
       const room = Math.ceil(n * 1.25)
       for (const key of ['x', 'y', 'vx', 'vy'] as const) this[key] = new Float64Array(room)
     }
-    this.rows.clear()
+    this.found = null
     for (let i = 0; i < n; i++) this.place(frame, i)
     if (this.labels.size > n * 2 + 1000) this.forget()
   }
 
   private place(frame: Frame, i: number): void {
-    this.rows.set(frame.slot[i]!, i)
     const y = mercatorY(frame.latE7[i]! * 1e-7)
     this.x[i] = mercatorX(frame.lonE7[i]! * 1e-7)
     this.y[i] = y
@@ -45,7 +44,7 @@ export class Picture {
 
   private forget(): void {
     for (const label of this.labels.values()) {
-      if (this.rows.has(label.slot)) continue
+      if (this.rows().has(label.slot)) continue
       this.labels.delete(label.slot)
       this.slots.delete(label.trackId)
     }
@@ -94,7 +93,13 @@ export class Picture {
   }
 
   row(slot: number | null): number {
-    return slot === null ? -1 : (this.rows.get(slot) ?? -1)
+    return slot === null ? -1 : (this.rows().get(slot) ?? -1)
+  }
+
+  // Slot -> row of the frame; made when first asked for.
+  private rows(): Map<number, number> {
+    this.found ??= new Map(Array.from(this.frame?.slot ?? [], (slot, row) => [slot, row]))
+    return this.found
   }
 
   slotOf(trackId: string): number | null {
