@@ -55,6 +55,11 @@ class Outbox:
     trails: Trails
 
 
+def _no_trails() -> Trails:
+    blank = np.full((0, TRAIL_LENGTH), np.nan)
+    return Trails(np.empty(0, np.uint64), 0, np.zeros((0, TRAIL_LENGTH), np.int64), blank, blank.copy())
+
+
 @dataclass
 class State:
     """The memory of the picture."""
@@ -62,7 +67,7 @@ class State:
     particulars: dict[int, Particulars] = field(default_factory=dict)
     texts: tuple[SafetyText, ...] = ()
     status: dict[int, SensorStatus] = field(default_factory=dict)
-    trails: Trails = field(default_factory=lambda: _no_trails())
+    trails: Trails = field(default_factory=_no_trails)
     sampled_ns: int = -TRAIL_PERIOD_NS
 
 
@@ -129,11 +134,6 @@ def _over(old: Particulars, new: Particulars) -> Particulars:
     """What the new one does not say stands as the old one said it."""
     kept = {name: getattr(old, name) for name in _WORDS if getattr(new, name) in ("", None)}
     return msgspec.structs.replace(new, **kept) if kept else new
-
-
-def _no_trails() -> Trails:
-    blank = np.full((0, TRAIL_LENGTH), np.nan)
-    return Trails(np.empty(0, np.uint64), 0, np.zeros((0, TRAIL_LENGTH), np.int64), blank, blank.copy())
 
 
 def _sample(trails: Trails, tracks: Tracks) -> Trails:
