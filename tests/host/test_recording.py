@@ -79,12 +79,19 @@ def test_without_times_an_even_pace_and_the_day_is_said(tmp_path):
         ("empty.nmea", b"", "empty"),
         ("noise.bin", bytes(range(256)) * 20, "format not recognised"),
         ("torn.gz", gzip.compress(b"x" * 1000)[:-9], "broken gzip"),
+        ("rotten.gz", gzip.compress(bytes(range(256)) * 9)[:20] + b"\xff" * 300, "broken gzip"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path, name, data, says):
     with pytest.raises(BadInput, match=says) as fault:
         recording.load(put(tmp_path, name, data))
     assert name in str(fault.value)
+
+
+def test_a_gzip_bomb_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "FILE_BYTES", 1_000_000)
+    with pytest.raises(BadInput, match="unpacks to more"):
+        recording.load(put(tmp_path, "bomb.gz", gzip.compress(bytes(10_000_000))))
 
 
 def test_faults_of_the_user_are_one_line(tmp_path):

@@ -29,9 +29,9 @@ def encode(
 
         return [ais.encode_tracks(tracks, particulars).data]
     if name == "sbs":
-        from manara.feeds.adsb import encode as adsb
+        from manara.feeds.adsb import encode_sbs
 
-        return [adsb.encode_tracks(tracks, particulars)]
+        return [encode_sbs.encode_tracks(tracks, particulars)]
     if name == "cot":
         from manara.feeds.cot import encode as cot
 

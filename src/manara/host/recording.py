@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,11 +56,19 @@ def read(path: Path) -> bytes:
     except OSError as fault:
         raise BadInput(f"cannot be read: {fault.strerror or fault}", str(path)) from None
     if data[:2] == b"\x1f\x8b":
-        try:
-            return gzip.decompress(data)
-        except (OSError, EOFError) as fault:
-            raise BadInput(f"broken gzip: {fault}", str(path), "copy it again") from None
+        return _gunzip(data, path)
     return data
+
+
+def _gunzip(data: bytes, path: Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+            plain = packed.read(FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise BadInput(f"broken gzip: {fault}", str(path), "copy it again") from None
+    if len(plain) > FILE_BYTES:
+        raise BadInput("unpacks to more than 4 GiB", str(path), "cut it into parts")
+    return plain
 
 
 def settle_format(data: bytes, path: str, wanted: str = "auto") -> tuple[str, str]:

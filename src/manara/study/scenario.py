@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-FOLDER = Path(__file__).resolve().parents[3] / "examples" / "scenarios"
+FOLDER = Path(__file__).resolve().parent / "scenarios"  # in a checkout a link to examples/scenarios
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
