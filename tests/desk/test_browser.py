@@ -48,13 +48,19 @@ def test_the_map_paints_tracks_and_moves_on(page, live):
     expect(desk.locator("time")).not_to_have_text(clock)
 
 
-def test_a_pressing_track_is_selected_and_explained(page, live):
-    desk = opened(page, live())
+def test_a_pressing_track_is_selected_centred_and_explained(page, live):
+    source = live()
+    desk = opened(page, source)
     desk.get_by_role("button", name="Emergency (7700)").click()
     panel = desk.get_by_role("complementary")
     for text in ("LAN008", "D00008", "Aircraft", "ridge ADS-B", "cape radar", "7700", "Semi-axes (95%)"):
         expect(panel.get_by_text(text).first).to_be_visible()
     assert "sel=" in desk.url
+    expect(desk).to_have_url(re.compile("map=8.00/"))
+    lat, lon = (float(x) for x in re.search(r"map=8.00/([-.\d]+)/([-.\d]+)", desk.url).groups())
+    track = picture.search(source.source.views(), "LAN008")[0]["track_id"]
+    place = picture.details(source.source.views(), int(track))["geometry"]["coordinates"]
+    assert (lon, lat) == pytest.approx(place, abs=0.15)
     desk.keyboard.press("Escape")
     expect(panel).to_have_count(0)
     assert "sel=" not in desk.url

@@ -182,8 +182,12 @@ export class View {
     this.map.jumpTo({ center: [(desk.picture.x[row]! - 0.5) * 360, latitudeDeg(desk.picture.y[row]!)], zoom: 9 })
   }
 
+  // After the panels have taken their place: an easing aims at the middle that the map had when it began.
   go(lon: number, lat: number): void {
-    this.map.easeTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), 8) })
+    requestAnimationFrame(() => {
+      this.map.resize()
+      this.map.easeTo({ center: [lon, lat], zoom: Math.max(this.map.getZoom(), 8) })
+    })
   }
 
   zoom(by: number): void {
