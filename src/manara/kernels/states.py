@@ -55,7 +55,7 @@ GROUND_FLAG, NO_POSITION_FLAG, ASSUMED_FLAG = 32, 512, 8192
 KEPT_FLAGS = 1 | 2 | 4 | 8 | 16 | 64 | 256 | 1024 | 2048 | 16384
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def height(st: Store, k: int) -> float:
     """Height of track k for the radii of curvature: its altitude, 0 where that is not known.
 
@@ -67,7 +67,7 @@ def height(st: Store, k: int) -> float:
     return 0.0 if math.isnan(h) else h
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def shift(st: Store, k: int, east_m: float, north_m: float) -> None:
     """Move track k and turn its velocity and covariance into the frame where it arrives.
 
@@ -84,7 +84,7 @@ def shift(st: Store, k: int, east_m: float, north_m: float) -> None:
         kalman.turn(st.cov, k, c, s)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def advance_to(st: Store, k: int, time_ns: int, q: float) -> float:
     """Bring track k forward to a time; returns the seconds that remain, ≤ 0 (nothing moves back in time).
 
@@ -101,7 +101,7 @@ def advance_to(st: Store, k: int, time_ns: int, q: float) -> float:
     return 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def misfit(
     st: Store, k: int, time_ns: int, x: float, y: float, z: float, rxx: float, rxy: float, ryy: float, q: float
 ) -> tuple[float, float]:
