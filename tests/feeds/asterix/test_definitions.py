@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
+import sys
 
 import pytest
 from asterix import generated
@@ -64,3 +66,9 @@ def test_elements_and_groups_fill_whole_bytes_where_they_are_fields():
 def test_an_unknown_field_has_no_node():
     assert definition(48).node("999") is None
     assert definition(48).node("140")[0] == "e"
+
+
+def test_the_running_program_does_not_import_libasterix(repository):
+    code = "import sys, manara.feeds.asterix; print('asterix' in sys.modules, 'asterix.generated' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
+    assert done.stdout.split() == ["False", "False"]

@@ -215,10 +215,11 @@ class AsterixDecoder:
 
     def _status(self, category: int, found: walker.Found, pieces: Pieces) -> None:
         rows = service.statuses(category, found, self._feed)
-        pieces.status(f"cat{category:03d}", rows)
+        pieces.status(f"cat{category:03d}", found.at, rows)
         if category == 2:
-            pieces.full_times += [(at + pieces.base, s.source, s.time_ns) for at, s in rows]
-            self._full_time_ns |= {s.source: s.time_ns for _, s in rows}
+            places = (found.at + pieces.base).tolist()
+            pieces.full_times += [(at, s.source, s.time_ns) for at, s in zip(places, rows, strict=True)]
+            self._full_time_ns |= {s.source: s.time_ns for s in rows}
             while len(self._full_time_ns) > SOURCES_MAX:
                 self._full_time_ns.pop(next(iter(self._full_time_ns)))
 

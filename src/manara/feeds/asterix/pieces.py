@@ -35,7 +35,7 @@ class Pieces:
         self._plots: Rows[Plots] = []
         self._reports: Rows[Reports] = []
         self._particulars: list[tuple[int, Particulars]] = []
-        self._status: list[tuple[int, SensorStatus]] = []
+        self._status: list[tuple[I8, list[SensorStatus]]] = []
         self._rejects: list[tuple[int, Reject]] = []
 
     def count(self, key: str, n: int) -> None:
@@ -66,11 +66,12 @@ class Pieces:
         if len(at):
             self._reports.append((at + self.base, reports))
 
-    def status(self, key: str, rows: list[tuple[int, SensorStatus]]) -> None:
+    def status(self, key: str, at: I8, rows: list[SensorStatus]) -> None:
         """What sensors say of themselves, counted by kind."""
-        for kind, n in Counter(one.kind for _, one in rows).items():
+        for kind, n in Counter([one.kind for one in rows]).items():
             self.count(f"{key} {kind}", n)
-        self._status += [(self.base + at, one) for at, one in rows]
+        if rows:
+            self._status.append((at + self.base, rows))
 
     def _label(self, labels: Labels | None, told: I8 | None) -> None:
         if labels is not None and told is not None:
@@ -86,7 +87,7 @@ class Pieces:
             reports=_joined(self._reports, Reports.join),
             plots=_joined(self._plots, Plots.join),
             particulars=tuple(_ordered(self._particulars)),
-            status=tuple(_ordered(self._status)),
+            status=_in_order(self._status),
             rejects=tuple(rejects[:REJECTS_KEPT]),
             reject_counts=reject_counts,
             counts=self._counts,
@@ -95,6 +96,17 @@ class Pieces:
 
 def _ordered(rows: list[tuple[int, T]]) -> list[T]:
     return [one for _, one in sorted(rows, key=lambda row: row[0])]
+
+
+def _in_order(rows: list[tuple[I8, list[SensorStatus]]]) -> tuple[SensorStatus, ...]:
+    """One list of many; no pairs are built, for each costs the collector as much as the row."""
+    if not rows:
+        return ()
+    places = np.concatenate([at for at, _ in rows])
+    together = [one for _, some in rows for one in some]
+    if np.all(places[1:] >= places[:-1]):
+        return tuple(together)
+    return tuple(together[i] for i in np.argsort(places, kind="stable").tolist())
 
 
 def _joined(rows: Rows[Tab], join: Callable[[list[Tab]], Tab]) -> Tab:

@@ -38,8 +38,8 @@ TYPES: dict[int, dict[int, str]] = {
 CONNECTION = {0: "operational", 1: "degraded", 2: "initialising", 3: "not connected"}
 
 
-def statuses(category: int, found: Found, feed: int) -> list[tuple[int, SensorStatus]]:
-    """(place in the bytes, status) of each record."""
+def statuses(category: int, found: Found, feed: int) -> list[SensorStatus]:
+    """The status that each record states."""
     names = TYPES[category]
     about = found.whole("sac_sic")
     nogo = _said(found, "nogo")
@@ -48,11 +48,10 @@ def statuses(category: int, found: Found, feed: int) -> list[tuple[int, SensorSt
         about = np.where(np.isnan(found["sensor"]), about, found["sensor"]).astype(np.int64)
         nogo = _said(found, "con")
         detail = [CONNECTION.get(con, "") for con in nogo]
-    kinds = [names.get(kind, "status") for kind in found.whole("type").tolist()] if names else ["status"] * len(found)
-    rows = zip(
+    columns = zip(
         (source_id(feed) | about).tolist(),
         convert.utc(found, "time")[0].tolist(),
-        kinds,
+        found.whole("type").tolist() if names else [0] * len(found),
         _said(found, "period"),
         _said(found, "sector"),
         nogo,
@@ -62,7 +61,21 @@ def statuses(category: int, found: Found, feed: int) -> list[tuple[int, SensorSt
         detail,
         strict=True,
     )
-    return list(zip(found.at.tolist(), (_status(*row) for row in rows), strict=True))
+    return [
+        SensorStatus(
+            source=source,
+            time_ns=time_ns,
+            kind=names.get(kind, "status"),
+            antenna_period_s=period,
+            sector_deg=sector,
+            operational=None if no_go is None else no_go == 0.0,
+            site_lat_deg=lat,
+            site_lon_deg=lon,
+            site_height_m=height,
+            detail=text,
+        )
+        for source, time_ns, kind, period, sector, no_go, lat, lon, height, text in columns
+    ]
 
 
 def _said(found: Found, name: str) -> list[Any]:
@@ -73,29 +86,3 @@ def _said(found: Found, name: str) -> list[Any]:
     column[np.isnan(found[name])] = None
     values: list[Any] = column.tolist()
     return values
-
-
-def _status(
-    source: int,
-    time_ns: int,
-    kind: str,
-    period: float | None,
-    sector: float | None,
-    nogo: float | None,
-    lat: float | None,
-    lon: float | None,
-    height: float | None,
-    detail: str,
-) -> SensorStatus:
-    return SensorStatus(
-        source=source,
-        time_ns=time_ns,
-        kind=kind,
-        antenna_period_s=period,
-        sector_deg=sector,
-        operational=None if nogo is None else nogo == 0.0,
-        site_lat_deg=lat,
-        site_lon_deg=lon,
-        site_height_m=height,
-        detail=detail,
-    )
