@@ -172,6 +172,20 @@ def test_accuracy_velocity_and_ground_bit_of_the_surface():
     assert plots.flags[0] == Flag.ON_GROUND | Flag.DEAD_RECKONED
 
 
+def test_a_place_that_does_not_exist_is_no_position():
+    north = {"LAT": 95.0, "LON": 10.0}
+    adsb = decode(21, "2.6", {**ADSB, "131": north}).reports
+    system = decode(62, "1.20", {**TRACK, "105": north}).reports
+    for one in (adsb, system):
+        assert np.isnan([one.lat_rad[0], one.lon_rad[0]]).all()
+        assert one.flags[0] == Flag.NO_POSITION
+    both = decode(10, "1.1", {**SURFACE, "041": north, "042": {"X": 5.0, "Y": 6.0}}).plots
+    assert (both.form[0], both.x_m[0]) == (Form.CARTESIAN, 5.0)
+    assert decode(10, "1.1", {**SURFACE, "041": north}).counts == {"cat010 no_position": 1}
+    pole = decode(62, "1.20", {**TRACK, "105": {"LAT": 90.0, "LON": -180.0}}).reports
+    assert pole.lat_rad[0] == pytest.approx(math.pi / 2)
+
+
 def test_without_cartesian_velocity_the_polar_one_stands():
     items = {**SURFACE, "042": {"X": 1.0, "Y": 1.0}, "200": {"GSP": 0.0078125, "TRA": 90.0}}
     plots = decode(10, "1.1", items).plots

@@ -108,13 +108,14 @@ def _reports(
     which = np.where(anonymous, int(Space.ANONYMOUS24), int(Space.ICAO24))
     identity = convert.space(found.whole("address"), which)
     alt_m, alt_ref = _altitude(found)
+    lat_rad, lon_rad = convert.position(lat, lon)
     flags |= convert.flags(
         len(found),
         (assumed, Flag.TIME_ASSUMED),
         (found.flag("gbs"), Flag.ON_GROUND),
         (found.flag("sim") | found.flag("tst"), Flag.TEST),
         (found.flag("rab"), Flag.FROM_GROUND),
-        (np.isnan(lat), Flag.NO_POSITION),
+        (np.isnan(lat_rad), Flag.NO_POSITION),
     )
     reports = Reports(
         time_ns=time_ns,
@@ -122,8 +123,8 @@ def _reports(
         source=convert.sources(found, feed),
         identity=identity,
         kind=_kind(emitter),
-        lat_rad=lat * convert.RAD,
-        lon_rad=lon * convert.RAD,
+        lat_rad=lat_rad,
+        lon_rad=lon_rad,
         alt_m=alt_m,
         alt_ref=alt_ref,
         speed_mps=np.where(over | (found["speed"] < 0.0), np.nan, found["speed"] * convert.NM_M),

@@ -59,6 +59,12 @@ def flags(n: int, *pairs: tuple[Bools, int]) -> NDArray[np.uint32]:
     return word
 
 
+def position(lat_deg: F8, lon_deg: F8) -> tuple[F8, F8]:
+    """WGS-84 in radians; both NaN where no such place exists (the wire can say 180 degrees north)."""
+    real = (np.abs(lat_deg) <= 90.0) & (np.abs(lon_deg) <= 180.0)
+    return np.where(real, lat_deg * RAD, np.nan), np.where(real, lon_deg * RAD, np.nan)
+
+
 def squawk_flags(code: NDArray[Any]) -> NDArray[np.uint32]:
     """7700, 7600 and 7500 as flags; ``code`` holds the twelve bits."""
     return flags(

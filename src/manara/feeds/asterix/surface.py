@@ -73,7 +73,8 @@ def _plots(found: Found, feed: int) -> tuple[Plots, Labels]:
     n = len(found)
     time_ns, assumed = convert.utc(found, "time")
     code = convert.mode_3a(found, "code", "v3", "g3")
-    geodetic = ~np.isnan(found["lat"])
+    lat_rad, lon_rad = convert.position(found["lat"], found["lon"])
+    geodetic = ~np.isnan(lat_rad)
     x_m = np.where(geodetic, np.nan, found["x"])
     speed_mps, course_rad = convert.velocity(found["vx"], found["vy"])
     alt_m = convert.level_m(found, "level", "vc", "gc")
@@ -86,8 +87,8 @@ def _plots(found: Found, feed: int) -> tuple[Plots, Labels]:
         form=np.where(geodetic, Form.GEODETIC, Form.CARTESIAN).astype(np.uint8),
         x_m=x_m,
         y_m=np.where(geodetic, np.nan, found["y"]),
-        lat_rad=found["lat"] * convert.RAD,
-        lon_rad=found["lon"] * convert.RAD,
+        lat_rad=lat_rad,
+        lon_rad=lon_rad,
         alt_m=alt_m,
         alt_ref=np.where(np.isnan(alt_m), AltRef.NONE, AltRef.PRESSURE).astype(np.uint8),
         speed_mps=speed_mps,

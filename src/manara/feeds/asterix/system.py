@@ -30,6 +30,7 @@ def reports_062(found: Found, feed: int) -> tuple[Reports, Labels]:
     identity = _identity(found, source)
     speed_mps, course_rad = convert.velocity(found["vx"], found["vy"])
     alt_m, alt_ref = _altitude(found)
+    lat_rad, lon_rad = convert.position(found["lat"], found["lon"])
     code = convert.mode_3a(found, "code", "v3", "g3")
     ems = found["ems"]
     flags = convert.squawk_flags(code) | convert.flags(
@@ -38,7 +39,7 @@ def reports_062(found: Found, feed: int) -> tuple[Reports, Labels]:
         (found.flag("spi"), Flag.IDENT),
         (found.flag("sim"), Flag.TEST),
         (found.flag("cst"), Flag.DEAD_RECKONED),
-        (np.isnan(found["lat"]), Flag.NO_POSITION),
+        (np.isnan(lat_rad), Flag.NO_POSITION),
         *((ems == value, flag) for value, flag in EMERGENCIES.items()),
     )
     reports = Reports(
@@ -47,8 +48,8 @@ def reports_062(found: Found, feed: int) -> tuple[Reports, Labels]:
         source=source,
         identity=identity,
         kind=np.where(found["fleet"] >= 0, Kind.GROUND_VEHICLE, Kind.SYSTEM_TRACK_AIR).astype(np.uint8),
-        lat_rad=found["lat"] * convert.RAD,
-        lon_rad=found["lon"] * convert.RAD,
+        lat_rad=lat_rad,
+        lon_rad=lon_rad,
         alt_m=alt_m,
         alt_ref=alt_ref,
         speed_mps=speed_mps,
