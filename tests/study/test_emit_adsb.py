@@ -17,8 +17,8 @@ from manara.study.world import Emission, World
 S = 1_000_000_000
 
 
-def frames(data: bytes) -> list[tuple[int, bytes]]:
-    """Beast, unwrapped here on its own: (12 MHz ticks, frame)."""
+def frames(data: bytes) -> list[tuple[float, bytes]]:
+    """Beast with satellite time, unwrapped here on its own: (seconds since the scenario's start, frame)."""
     out, i = [], 0
     while i < len(data):
         assert data[i : i + 2] == b"\x1a3"
@@ -29,14 +29,15 @@ def frames(data: bytes) -> list[tuple[int, bytes]]:
                 assert data[i + 1] == 0x1A
                 i += 1
             i += 1
-        out.append((int.from_bytes(body[:6], "big"), bytes(body[7:])))
+        ticks = int.from_bytes(body[:6], "big")
+        out.append(((ticks >> 30) - 6 * 3600 + (ticks & 0x3FFFFFFF) / S, bytes(body[7:])))
     return out
 
 
 @pytest.fixture(scope="module")
 def decoded(emissions: list[Emission]) -> list[dict[str, Any]]:
     rows = [pair for e in emissions if e.channel == "beast" for pair in frames(e.data)]
-    stamps = [ticks / 12e6 for ticks, _ in rows]
+    stamps = [t for t, _ in rows]
     assert stamps == sorted(stamps)
     found = rs1090.decode([frame.hex() for _, frame in rows], stamps)
     assert len(found) == len(rows)
@@ -124,7 +125,7 @@ def test_the_emergency_is_said_while_it_lasts(world: World, decoded: list[dict[s
 def test_pieces_are_no_longer_than_the_scenario_says(emissions: list[Emission], lantern: Scenario) -> None:
     for one in emissions:
         if one.channel == "beast":
-            ticks = [t for t, _ in frames(one.data)]
-            assert (ticks[-1] - ticks[0]) / 12e6 <= lantern.rates.piece_s
+            times = [t for t, _ in frames(one.data)]
+            assert times[-1] - times[0] <= lantern.rates.piece_s
             start_ns = emissions[0].time_ns // S * S
-            assert one.time_ns - start_ns == pytest.approx(ticks[-1] / 12e6 * S, abs=200)
+            assert one.time_ns - start_ns == pytest.approx(times[-1] * S, abs=200)

@@ -10,12 +10,24 @@ from manara.study.craft import FT_M, KNOT_MPS
 from manara.study.fleet import Fleet
 from manara.study.motion import State
 from manara.study.radio import Network, Sent, dice, shaken
-from manara.study.scenario import Scenario
+from manara.study.scenario import Scenario, start_ns
 
 _EMITTER = 2
 _GROUND_M = 20.0  # below it the transponder is taken to be silent
 _ALL_CLEAR_S = 60.0  # so long after an emergency the status is still sent, now without it
 _POSITION, _VELOCITY, _NAME, _STATUS = range(4)
+
+
+def gps_ticks(time_ns: int) -> int:
+    """A receiver's time stamp set by satellite: second of the UTC day (18 bits), nanosecond (30 bits). Beside radars,
+    whose plots carry their own time, a world that runs twenty times as fast needs it: on a time of receipt that is a
+    tenth of a second late an airliner would stand half a kilometre from its plot.
+
+    >>> gps_ticks(5_000_000_007) >> 30, gps_ticks(5_000_000_007) & 0x3FFFFFFF
+    (5, 7)
+    """
+    second, ns = divmod(time_ns, 1_000_000_000)
+    return second % 86_400 << 30 | ns
 
 
 class AdsbAir:
@@ -24,6 +36,7 @@ class AdsbAir:
     def __init__(self, scenario: Scenario, fleet: Fleet, seed: int) -> None:
         self._fleet, self._seed = fleet, seed
         self._network = Network.of(scenario, "adsb")
+        self._start_ns = start_ns(scenario)
         self._who = fleet.where([c.flies and c.icao > 0 for c in fleet.craft])
         rates = scenario.rates
         self._every_s = (rates.adsb_position_s, rates.adsb_velocity_s, rates.adsb_identification_s, rates.adsb_status_s)
@@ -86,7 +99,7 @@ class AdsbAir:
 
     def _received(self, t: float, frame: bytes, best: I8, near: F8) -> list[Sent]:
         """The frame on each channel that has a receiver in reach; the signal falls with the range."""
-        ticks = int(t * 12e6)
+        ticks = gps_ticks(self._start_ns + int(t * 1e9))
         return [
             (t, channel, encode.beast(frame, ticks, int(np.clip(250.0 - near[j] / 2000.0, 10.0, 250.0))))
             for j, channel in enumerate(self._network.channels)

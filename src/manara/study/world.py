@@ -187,7 +187,10 @@ def feeds(scenario: Scenario) -> tuple[FeedConfig, ...]:
     for receiver in scenario.receiver:
         if receiver.channel not in out:
             wire = "ais" if receiver.kind == "ais" else "beast"
-            out[receiver.channel] = FeedConfig(name=receiver.channel, url="", format=wire, range_max_m=900_000.0)
+            editions = {"beast": "gps"} if wire == "beast" else {}
+            out[receiver.channel] = FeedConfig(
+                name=receiver.channel, url="", format=wire, editions=editions, range_max_m=900_000.0
+            )
     for radar in scenario.radar:
         out.setdefault(radar.channel, FeedConfig(name=radar.channel, url="", format="asterix", editions=dict(EDITIONS)))
     return tuple(out.values())
