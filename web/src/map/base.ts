@@ -5,6 +5,7 @@ import { feature } from 'topojson-client'
 import type { Topology } from 'topojson-specification'
 import fine from 'world-atlas/land-10m.json?url'
 import coarse from 'world-atlas/land-50m.json?url'
+import { flat } from './unwrap.ts'
 
 const WATER = '#0b1220'
 const LAND = '#1a2434'
@@ -49,7 +50,7 @@ export async function ground(map: MapLibre, fictional: string | null): Promise<v
 async function land(url: string): Promise<GeoJSON.GeoJSON> {
   const answer = await fetch(url)
   const world = (await answer.json()) as Topology
-  return feature(world, world.objects['land']!)
+  return { type: 'FeatureCollection', features: flat(feature(world, world.objects['land']!)) }
 }
 
 function empty(): GeoJSON.GeoJSON {
