@@ -51,6 +51,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 CONFLICT_FLAG, JUMP_FLAG = 128, 4096
+MATURE_HITS, PATIENCE = 10, 4.2  # three plots of its one sensor may be missed in a row
 CLIMB_LIMIT_S = 30.0  # how long a climb is believed after the last update
 
 
@@ -83,7 +84,9 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
             due = 1.0 / max(st.fac[k, RATE], 1e-3)
             due = due if due < 900.0 else interval
             coast = max(1.6 * due, 1.6 * interval)
-            end = max(3.2 * due, 2.2 * interval)
+            # Sensors whose range covers it but that have not seen it for long do not: what came counts, not what is due.
+            patience = PATIENCE if st.book[k, HITS] >= MATURE_HITS and interval > 1.5 * due else 2.2
+            end = max(3.2 * due, patience * interval)
             if life == TENTATIVE:
                 end = max(2.2 * due, (1.1 if st.book[k, HITS] < 2 else 1.6) * interval)
         if silent > end:
