@@ -85,8 +85,10 @@ def live() -> Iterator[Callable[..., LiveDesk]]:
         desk.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tool: Callable[[str], str]) -> Iterator[object]:
+    """One browser for a module. Its driver keeps an event loop running in this thread: no longer than that, since
+    tests of other modules call asyncio.run."""
     path = tool("chromium")
     from playwright.sync_api import sync_playwright
 
