@@ -84,7 +84,7 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
             due = 1.0 / max(st.fac[k, RATE], 1e-3)
             due = due if due < 900.0 else interval
             coast = max(1.6 * due, 1.6 * interval)
-            # Sensors whose range covers it but that have not seen it for long do not: what came counts, not what is due.
+            # Sensors in whose range it is but that have not seen it for long do not see it: what came counts.
             patience = PATIENCE if st.book[k, HITS] >= MATURE_HITS and interval > 1.5 * due else 2.2
             end = max(3.2 * due, patience * interval)
             if life == TENTATIVE:
