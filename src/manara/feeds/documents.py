@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from manara.feeds.decoder import Plain
+from manara.kernels import braces
 from manara.records import identity
 from manara.records.batch import Batch
 from manara.records.identity import Space
@@ -17,8 +19,6 @@ from manara.records.reject import KEPT_BYTES, Reject
 from manara.records.reports import Reports
 
 REJECTS_KEPT = 100  # of one batch; the rest is counted
-_OUTSIDE = re.compile(rb'["{}]')
-_IN_STRING = re.compile(rb'\\.|"', re.DOTALL)
 
 
 class Cutter(Protocol):
@@ -157,35 +157,27 @@ class JsonCutter:
     """
 
     def __init__(self) -> None:
-        self._at = self._depth = self._begin = 0
-        self._inside = False  # a string
+        self._at, self._begin = 0, -1  # no object is open
+        self._braces = np.zeros(braces.STATE, np.int64)
 
     def find(self, data: bytes, start: int) -> tuple[int, int] | None:
         """The next object at or behind ``start``."""
-        self._at = max(self._at, start)
-        while token := (_IN_STRING if self._inside else _OUTSIDE).search(data, self._at):
-            self._at = token.end()
-            if self._turn(token.group(), token.start()):
-                return self._begin, self._at
-        # a backslash at the very end escapes what has not come yet
-        self._at = max(self._at, len(data) - (self._inside and data.endswith(b"\\")))
-        return None
-
-    def _turn(self, token: bytes, at: int) -> bool:
-        """Take one token; True when it closes the outermost object."""
-        if token == b'"':
-            self._inside = not self._inside and self._depth > 0
-        elif token == b"{":
-            self._begin = at if self._depth == 0 else self._begin
-            self._depth += 1
-        elif token == b"}" and self._depth:
-            self._depth -= 1
-            return self._depth == 0
-        return False
+        at = max(self._at, start)
+        if self._begin < 0:
+            self._begin = at = data.find(b"{", at)
+        end = braces.close(np.frombuffer(data, np.uint8), at, self._braces) if self._begin >= 0 else -1
+        if end < 0:
+            self._at = len(data)
+            return None
+        found = self._begin, end
+        self._at, self._begin = end, -1
+        self._braces[:] = 0
+        return found
 
     def drop(self, n: int) -> None:
         """The first n bytes are gone from what it will be shown next."""
-        self._at, self._begin = max(self._at - n, 0), max(self._begin - n, 0)
+        self._at = max(self._at - n, 0)
+        self._begin = max(self._begin - n, -1)
 
 
 class SpanCutter:
