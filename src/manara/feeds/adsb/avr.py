@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from manara.feeds.adsb.lines import Lines
+from manara.feeds.adsb.lines import LineDecoder, Lines
 from manara.feeds.adsb.mode_s import ModeS, Rejects
 from manara.feeds.decoder import Options, Plain
 from manara.kernels import aircraft
@@ -22,7 +22,7 @@ _MODE_AC = re.compile(rb"(?:\*|@[0-9A-Fa-f]{12}|<[0-9A-Fa-f]{14})[0-9A-Fa-f]{4};
 STEP_MIN_S = 10.0  # of lines without a counter: a recording read at once has them all at one time
 
 
-class AvrDecoder:
+class AvrDecoder(LineDecoder):
     """AVR lines to a Batch."""
 
     def __init__(self, options: Options) -> None:
@@ -30,19 +30,6 @@ class AvrDecoder:
         self.lines = Lines(LONGEST)
         self.clock = np.zeros(kernel.CLOCK, dtype=np.int64)
         self.timed = -1  # the first frame says whether lines carry a counter
-
-    def advance(self, data: bytes, received_ns: int, whole: bool = False) -> Batch:
-        """Decode the lines that end in these bytes."""
-        rejects = Rejects()
-        lines = self.lines.feed(data, rejects)
-        if whole:
-            lines += self.lines.finish(rejects)
-        return self._decode(lines, received_ns, rejects)
-
-    def finish(self, received_ns: int) -> Batch:
-        """The last line may lack its newline."""
-        rejects = Rejects()
-        return self._decode(self.lines.finish(rejects), received_ns, rejects)
 
     def _decode(self, lines: list[bytes], received_ns: int, rejects: Rejects) -> Batch:
         raw: list[bytes] = []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from manara.feeds.adsb.mode_s import Rejects
+from manara.records.batch import Batch
 
 
 class Lines:
@@ -37,3 +40,26 @@ class Lines:
 
     def _refuse(self, line: bytes, rejects: Rejects) -> None:
         rejects.add("too_long", line, f"a line of more than {self.longest} bytes")
+
+
+class LineDecoder(ABC):
+    """What decoders of lines share: bytes to lines, lines to a batch."""
+
+    lines: Lines
+
+    def advance(self, data: bytes, received_ns: int, whole: bool = False) -> Batch:
+        """Decode the lines that end in these bytes."""
+        rejects = Rejects()
+        lines = self.lines.feed(data, rejects)
+        if whole:
+            lines += self.lines.finish(rejects)
+        return self._decode(lines, received_ns, rejects)
+
+    def finish(self, received_ns: int) -> Batch:
+        """The last line may lack its newline."""
+        rejects = Rejects()
+        return self._decode(self.lines.finish(rejects), received_ns, rejects)
+
+    @abstractmethod
+    def _decode(self, lines: list[bytes], received_ns: int, rejects: Rejects) -> Batch:
+        """Each format's own."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from manara.feeds.adsb.lines import Lines
+from manara.feeds.adsb.lines import LineDecoder, Lines
 from manara.feeds.adsb.mode_s import ModeS, Rejects
 from manara.feeds.decoder import Options, Plain
 from manara.records.batch import Batch
@@ -44,25 +44,12 @@ def parse(line: bytes) -> tuple[int, bytes] | str:
     return round(row.timestamp * 1e6) * 1000, bytes.fromhex(row.frame)
 
 
-class ModesJsonlDecoder:
+class ModesJsonlDecoder(LineDecoder):
     """JSON lines of frames to a Batch; the times are the receiver's own."""
 
     def __init__(self, options: Options) -> None:
         self.stage = ModeS(options)
         self.lines = Lines(LONGEST)
-
-    def advance(self, data: bytes, received_ns: int, whole: bool = False) -> Batch:
-        """Decode the lines that end in these bytes."""
-        rejects = Rejects()
-        lines = self.lines.feed(data, rejects)
-        if whole:
-            lines += self.lines.finish(rejects)
-        return self._decode(lines, received_ns, rejects)
-
-    def finish(self, received_ns: int) -> Batch:
-        """The last line may lack its newline."""
-        rejects = Rejects()
-        return self._decode(self.lines.finish(rejects), received_ns, rejects)
 
     def _decode(self, lines: list[bytes], received_ns: int, rejects: Rejects) -> Batch:
         raw: list[bytes] = []

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from manara.feeds.adsb import said
-from manara.feeds.adsb.lines import Lines
+from manara.feeds.adsb.lines import LineDecoder, Lines
 from manara.feeds.adsb.mode_s import Rejects, Sky
 from manara.feeds.decoder import Options, Plain
 from manara.records.batch import Batch
@@ -89,7 +89,7 @@ def _number(text: str, low: float, high: float) -> float:
         return said.NOTHING
 
 
-class SbsDecoder:
+class SbsDecoder(LineDecoder):
     """SBS lines to a Batch."""
 
     def __init__(self, options: Options) -> None:
@@ -97,19 +97,6 @@ class SbsDecoder:
         self.sky = Sky(options)
         self.lines = Lines(LONGEST)
         self.zone_ns = zone_ns(options.editions.get("sbs", ""))
-
-    def advance(self, data: bytes, received_ns: int, whole: bool = False) -> Batch:
-        """Decode the lines that end in these bytes."""
-        rejects = Rejects()
-        lines = self.lines.feed(data, rejects)
-        if whole:
-            lines += self.lines.finish(rejects)
-        return self._decode(lines, received_ns, rejects)
-
-    def finish(self, received_ns: int) -> Batch:
-        """The last line may lack its newline."""
-        rejects = Rejects()
-        return self._decode(self.lines.finish(rejects), received_ns, rejects)
 
     def _decode(self, lines: list[bytes], received_ns: int, rejects: Rejects) -> Batch:
         words = said.Said()
