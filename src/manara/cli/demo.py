@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 
 from manara.cli import arguments
 
@@ -30,5 +31,7 @@ async def _run(args: argparse.Namespace) -> int:
     from manara.cli import serving
     from manara.exercise import demo
 
-    made = await demo.prepare(args.scenario, args.seed, args.speed)
+    preparing = asyncio.ensure_future(demo.prepare(args.scenario, args.seed, args.speed))
+    await asyncio.to_thread(importlib.import_module, "manara.desk.serve")  # while the world is made
+    made = await preparing
     return await serving.run(made.running, made.work(), args)

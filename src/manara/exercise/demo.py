@@ -48,12 +48,9 @@ async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> D
         raise BadInput(str(fault), "--scenario") from None
     udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
     transmitter = await _start(name, seed, speed, udp)
-    ports = await _ports(transmitter)
-    config = NodeConfig(
-        name=scenario.name,
-        feeds=tuple(_with_url(feed, udp, ports) for feed in feeds(scenario)),
-        sensors=sensors(scenario),
-    )
+    draft = NodeConfig(name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
+    ports, _ = await asyncio.gather(_ports(transmitter), asyncio.to_thread(_load_kernels, draft))
+    config = msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
     start_ns = scenarios.start_ns(scenario)
     began_ns = time.monotonic_ns()
     assert transmitter.stdin is not None  # noqa: S101 - it was opened as a pipe
@@ -66,6 +63,11 @@ async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> D
     )
     clock = RecordedClock(start_ns, speed, began_ns)
     return Demo(Running(config, clock, memory_turn(config), face), transmitter)
+
+
+def _load_kernels(config: NodeConfig) -> None:
+    """While the transmitter makes its world: one empty step loads decoders and kernels."""
+    memory_turn(config)((), 0)
 
 
 def _with_url(feed: FeedConfig, udp: dict[str, int], ports: dict[str, int]) -> FeedConfig:
