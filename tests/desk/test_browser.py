@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -256,3 +257,81 @@ def test_many_of_one_kind_stand_as_one_line_until_opened(page, live):
     fold.click()
     expect(fold).to_have_count(12)
     expect(desk.get_by_role("button", name="Emergency (7700)")).to_be_visible()
+
+
+@pytest.mark.journey
+def test_an_ordinary_vessel_that_says_distress_is_amber_and_below_every_real_one(page, live):
+    source = live(120)
+    flags = source.source._tracks.flags.copy()
+    flags[5] = int(Flag.DISTRESS)
+    source.source._tracks = source.source._tracks.replace(flags=flags)
+    desk = opened(page, source)
+    wrong = desk.get_by_role("button", name="Says distress (status 14)")
+    expect(wrong).to_have_class(re.compile("level1"))
+    expect(wrong).to_contain_text("probably a wrong setting")
+    said = desk.locator(".side ul strong").all_inner_texts()
+    assert said[:3] == ["Distress signal", "Unlawful interference (7500)", "Emergency (7700)"]
+    assert sorted(said[3:]) == ["Says distress (status 14)", "Two craft claim one identity"]
+    wrong.click()
+    panel = desk.get_by_role("complementary")
+    expect(panel.locator(".warning").get_by_text("Says distress (status 14)")).to_be_visible()
+    expect(panel.locator(".critical")).to_have_count(0)
+
+
+@pytest.mark.journey
+def test_trouble_in_the_node_stands_across_the_map_and_the_table(page, live):
+    source = live(30)
+    publish = source.source._published
+    source.source._published = lambda: dataclasses.replace(
+        publish(), trouble="halted: disk: no space left", refused={"too_late": 7}
+    )
+    desk = opened(page, source)
+    expect(desk.get_by_role("alert")).to_contain_text("halted: disk: no space left")
+    desk.keyboard.press("b")
+    expect(desk.get_by_role("alert")).to_be_visible()
+    desk.keyboard.press("h")
+    feeds = desk.get_by_role("region", name="Feeds")
+    expect(feeds.get_by_text("too old to help its track")).to_be_visible()
+    expect(feeds.get_by_text("checksum does not fit: interference or cut lines").first).to_be_visible()
+
+
+@pytest.mark.journey
+def test_a_safety_text_leads_to_its_sender(page, live):
+    desk = opened(page, live(120))
+    text = desk.locator(".said", has_text="SART ACTIVE")
+    expect(text).to_contain_text("ago")
+    text.get_by_role("button").click()
+    expect(desk.get_by_role("complementary").get_by_text("970010001").first).to_be_visible()
+
+
+@pytest.mark.journey
+def test_the_demonstration_says_what_one_sees_until_it_is_closed(page, live):
+    desk = opened(page, live(30, speed=20.0))
+    expect(desk.get_by_text("An invented sea")).to_contain_text("×20")
+    expect(desk.locator("header")).to_contain_text("×20")
+    desk.locator(".caption button").click()
+    expect(desk.get_by_text("An invented sea")).to_have_count(0)
+    desk.reload()
+    desk.wait_for_selector(READY, state="attached")
+    expect(desk.get_by_text("An invented sea")).to_have_count(0)
+
+
+@pytest.mark.journey
+def test_a_fictional_sea_opens_on_all_its_lands_with_their_names(page, live):
+    source = live(30)
+    corners = [(-40.0, 10.0), (-36.0, 14.0)]
+    land = [
+        {
+            "type": "Feature",
+            "properties": {"name": name, "name_ar": "أرفينا"},
+            "geometry": {"type": "Polygon", "coordinates": [[[o, a], [o + 1, a], [o + 1, a + 1], [o, a + 1], [o, a]]]},
+        }
+        for name, (o, a) in zip(("Arvena", "Delmara"), corners, strict=True)
+    ]
+    source.source.land = lambda: json.dumps({"type": "FeatureCollection", "features": land}).encode()
+    desk = opened(page, source)
+    expect(desk).to_have_url(re.compile(r"map=\d"))
+    zoom, lat, lon = (float(x) for x in re.search(r"map=([\d.]+)/([-\d.]+)/([-\d.]+)", desk.url).groups())
+    assert (lat, lon) == (pytest.approx(12.5, abs=0.4), pytest.approx(-37.5, abs=0.1))
+    wide_deg = 992 / (512 * 2**zoom) * 360
+    assert 5.0 < wide_deg < 9.0

@@ -151,6 +151,39 @@ def test_health_says_how_long_a_feed_is_silent(views):
     assert found["texts"][0]["source"] == "harbour AIS"
 
 
+def test_a_fast_clock_does_not_make_a_feed_look_silent(views):
+    """44 s of the node at twenty times are two seconds of the people who look."""
+    states = {speed: health.health(views, speed)["feeds"][2]["state"] for speed in (0.0, 1.0, 10.0, 20.0)}
+    assert states == {0.0: "stale", 1.0: "stale", 10.0: "stale", 20.0: "live"}
+    assert health.health(views, 20.0)["feeds"][2]["silent_s"] == 44.0
+
+
+def test_trouble_and_rows_that_tracking_did_not_use_are_told(views):
+    found = health.health(dataclasses.replace(views, trouble="halted: disk: full", refused={"too_late": 3}))
+    assert (found["trouble"], found["refused"]) == ("halted: disk: full", {"too_late": 3})
+    assert health.health(views)["trouble"] == ""
+
+
+def test_a_repeated_safety_text_stands_once_with_its_sender_and_its_latest_age(views):
+    first, *_ = views.texts
+    other = msgspec.structs.replace(first, text="MAN OVER BOARD")
+    again = msgspec.structs.replace(first, time_ns=views.now_ns - 12_500_000_000)
+    nobody = msgspec.structs.replace(first, identity=0, text="TEST")
+    found = health.health(dataclasses.replace(views, texts=(first, other, again, nobody)))["texts"]
+    assert [text["text"] for text in found] == ["MAN OVER BOARD", "SART ACTIVE", "TEST"]
+    assert found[1]["age_s"] == 12.5
+    assert (found[1]["name"], found[1]["identity"]) == ("COASTER 1", "970010001")
+    device = views.tracks.track_id[views.tracks.identity == np.uint64(first.identity)][0]
+    assert found[1]["track_id"] == str(int(device))
+    assert (found[2]["name"], found[2]["track_id"]) == ("", None)
+
+
+def test_safety_texts_are_bounded(views):
+    many = tuple(msgspec.structs.replace(views.texts[0], text=str(i)) for i in range(90))
+    found = health.health(dataclasses.replace(views, texts=many))["texts"]
+    assert [text["text"] for text in found] == [str(i) for i in range(90 - health.MOST_TEXTS, 90)]
+
+
 def test_health_of_sensors_and_of_a_feed_never_heard(views):
     status = {3: SensorStatus(source=3 << 16 | 20 << 8 | 1, time_ns=views.now_ns, kind="status", operational=False)}
     silent = [msgspec.structs.replace(feed, last_seen_ns=0) for feed in views.health]

@@ -149,12 +149,17 @@ def test_state_bits(life, domain):
         (Flag.EMERGENCY, 2),
         (Flag.RADIO_FAILURE, 2),
         (Flag.UNLAWFUL_INTERFERENCE | Flag.IDENTITY_CONFLICT, 2),
-        (Flag.DISTRESS, 2),
-        (Flag.DISTRESS | Flag.TEST, 1),
+        (Flag.DISTRESS, 1),
+        (Flag.EMERGENCY | Flag.TEST, 1),
     ],
 )
 def test_attention_follows_from_the_flags_where_the_node_says_nothing(flags, level):
     assert one(flags=int(flags))["state"] >> 2 & 3 == level
+
+
+def test_distress_is_pressing_from_a_device_only():
+    assert one(flags=int(Flag.DISTRESS), kind=int(Kind.DISTRESS_DEVICE))["state"] >> 2 & 3 == 2
+    assert one(flags=int(Flag.DISTRESS), kind=int(Kind.VESSEL_A))["state"] >> 2 & 3 == 1
 
 
 def test_what_the_node_says_of_attention_stands():

@@ -74,6 +74,26 @@ def test_every_word_of_the_records_is_translated(repository):
     assert wanted <= keys
 
 
+def test_every_reason_of_a_reject_has_its_meaning(repository):
+    """The reference of the reasons is itself held to the source by the house."""
+    page = (repository / "docs/reference/rejects.md").read_text("utf-8")
+    slugs = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
+    assert len(slugs) > 40
+    for lang in ("en", "ar"):
+        known = {key.split(".")[1] for key in catalogue(repository, lang) if key.startswith("reject.")}
+        assert known >= slugs
+
+
+def test_every_reason_to_look_is_said_in_both_languages(repository):
+    text = (repository / "web/src/wire/words.ts").read_text("utf-8")
+    found = re.search(r"export const REASONS = \[(.*?)\] as const", text, re.DOTALL)
+    assert found
+    reasons = re.findall(r"'([^']*)'", found.group(1))
+    assert reasons[:4] == ["distress", "unlawful_interference", "emergency", "radio_failure"]
+    for lang in ("en", "ar"):
+        assert {f"reason.{reason}" for reason in reasons} <= catalogue(repository, lang).keys()
+
+
 def test_words_to_avoid_are_not_used(repository):
     arabic = json.dumps(catalogue(repository, "ar"), ensure_ascii=False)
     assert not re.search(r"هدف|أهداف|تسكع", arabic)
@@ -91,7 +111,8 @@ def test_every_sentence_is_used(repository):
     source = "\n".join(
         p.read_text("utf-8") for p in (repository / "web/src").rglob("*") if p.suffix in {".ts", ".svelte"}
     )
-    by_group = {"kind", "life", "flag", "feed", "reason", "mode", "alt", "said", "domain", "link"}  # looked up by word
+    # Looked up by word.
+    by_group = {"reject", "kind", "life", "flag", "feed", "reason", "mode", "alt", "said", "domain", "link"}
     for key in catalogue(repository, "en"):
         assert f"'{key}'" in source or key.split(".")[0] in by_group, key
 

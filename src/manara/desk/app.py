@@ -89,7 +89,7 @@ def _reads(source: Source) -> list[Any]:
 
     @get("/api/health", sync_to_thread=False)
     def feeds() -> Plain:
-        return health.health(source.views())
+        return health.health(source.views(), source.speed)
 
     @get("/api/search", sync_to_thread=True)
     def search(q: Query = "") -> Plain:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from manara.desk import words
 from manara.desk.picture import source_name
@@ -15,23 +17,31 @@ from manara.records.sensors import FeedHealth
 
 Plain = dict[str, Any]
 MOST_TEXTS = 20
+PATIENCE_S = 3.0  # real seconds: at twenty times the clock the node's own limit is less than one of them
 
 
-def health(views: Views) -> Plain:
-    """Feeds, sensors and the latest safety texts, with the node's own time."""
+def health(views: Views, speed: float = 1.0) -> Plain:
+    """Feeds, sensors, trouble and the latest safety texts, with the node's own time. All ages are node seconds.
+
+    ``speed``: node seconds per real second; a feed is called stale only when a person would call it so too.
+    """
     return {
         "time": words.time_text(views.now_ns),
         "sequence": views.sequence,
         "tracks": len(views.tracks),
-        "feeds": [_feed(feed, views.now_ns) for feed in views.health],
+        "trouble": views.trouble,
+        "refused": dict(views.refused),
+        "feeds": [_feed(feed, views.now_ns, speed) for feed in views.health],
         "sensors": [_sensor(views, status) for _, status in sorted(views.status.items())],
-        "texts": [_text(views, text) for text in views.texts[-MOST_TEXTS:]],
+        "texts": [_text(views, text) for text in _latest(views.texts)],
     }
 
 
-def _feed(feed: FeedHealth, now_ns: int) -> Plain:
+def _feed(feed: FeedHealth, now_ns: int, speed: float) -> Plain:
     plain: Plain = msgspec.to_builtins(feed)
     seen = feed.last_seen_ns > 0
+    if feed.state == "stale" and now_ns - feed.last_seen_ns < PATIENCE_S * speed * 1e9:
+        plain["state"] = "live"
     plain["last_seen"] = words.time_text(feed.last_seen_ns)
     plain["silent_s"] = round((now_ns - feed.last_seen_ns) * 1e-9, 1) if seen else None
     del plain["last_seen_ns"]
@@ -46,10 +56,24 @@ def _sensor(views: Views, status: SensorStatus) -> Plain:
     return plain
 
 
+def _latest(texts: Sequence[SafetyText]) -> list[SafetyText]:
+    """The latest of each text of each sender, oldest first: devices in distress repeat theirs every few minutes."""
+    latest: dict[tuple[int, str], SafetyText] = {}
+    for text in texts:
+        latest.pop((text.identity, text.text), None)
+        latest[text.identity, text.text] = text
+    return list(latest.values())[-MOST_TEXTS:]
+
+
 def _text(views: Views, text: SafetyText) -> Plain:
+    said = views.particulars.get(text.identity)
+    rows = np.flatnonzero((views.tracks.identity == np.uint64(text.identity)) & (views.tracks.identity > 0))
     return {
         "text": text.text,
         "time": words.time_text(text.time_ns),
+        "age_s": round((views.now_ns - text.time_ns) * 1e-9, 1),
         "identity": identity.text(text.identity),
+        "name": said.name if said else "",
+        "track_id": str(int(views.tracks.track_id[rows[0]])) if len(rows) else None,
         "source": source_name(views, text.source),
     }

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manara.records.inputs import Views
-from manara.records.reports import Domain, Flag
+from manara.records.reports import Domain, Flag, Kind
 from manara.records.tracks import Tracks
 
 MAGIC = b"MNRV"
@@ -23,8 +23,8 @@ UNKNOWN = 0xFFFF  # course, speed: not known; age: more than the column holds
 _EARTH_M = 6_371_008.8  # mean radius; a display may be wrong by 0.3 % of a short step
 _AHEAD_S = {Domain.UNKNOWN: 60.0, Domain.AIR: 60.0, Domain.SEA: 300.0, Domain.LAND: 60.0}
 _SLOW_MPS = 0.5  # below it the course over ground is noise
-_ALARM = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE | Flag.DISTRESS
-_NOTICE = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP
+_ALARM = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE
+_NOTICE = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP | Flag.DISTRESS
 
 
 def encode(views: Views, slots: NDArray[np.uint32], view: int = 0) -> bytes:
@@ -60,7 +60,8 @@ def attention(views: Views) -> NDArray[np.uint8]:
     if views.attention is not None and len(views.attention) == len(views.tracks):
         return views.attention
     flags = views.tracks.flags
-    level = np.where(flags & int(_ALARM), 2, np.where(flags & int(_NOTICE), 1, 0))
+    device = (views.tracks.kind == Kind.DISTRESS_DEVICE) & ((flags & int(Flag.DISTRESS)) != 0)
+    level = np.where(device | ((flags & int(_ALARM)) != 0), 2, np.where(flags & int(_NOTICE), 1, 0))
     return np.where(flags & int(Flag.TEST), np.minimum(level, 1), level).astype(np.uint8)
 
 

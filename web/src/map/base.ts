@@ -30,11 +30,13 @@ export const style: StyleSpecification = {
 }
 
 // The coastline: a fictional one if the source has it, else Natural Earth, the finer one once somebody looks closely.
-export async function ground(map: MapLibre, fictional: string | null): Promise<void> {
+// The features of the fictional one; none of the real one.
+export async function ground(map: MapLibre, fictional: string | null): Promise<GeoJSON.Feature[]> {
   const source = map.getSource<GeoJSONSource>('land')!
   if (fictional) {
-    source.setData(new URL(fictional, location.href).href)
-    return
+    const found = (await (await fetch(fictional)).json()) as GeoJSON.FeatureCollection | GeoJSON.Feature
+    source.setData(found)
+    return found.type === 'Feature' ? [found] : found.features
   }
   source.setData(await land(coarse))
   let asked = false
@@ -45,6 +47,7 @@ export async function ground(map: MapLibre, fictional: string | null): Promise<v
   }
   map.on('zoomend', () => void closer())
   await closer()
+  return []
 }
 
 async function land(url: string): Promise<GeoJSON.GeoJSON> {

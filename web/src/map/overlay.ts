@@ -6,8 +6,11 @@ import { attention } from '../wire/frame.ts'
 import { desk } from '../picture/desk.svelte.ts'
 import { TILE_PX, mercatorX, mercatorY, nearest, perMetre } from '../picture/place.ts'
 import { words } from '../picture/words.svelte.ts'
-import { REASONS, flagWords } from '../wire/words.ts'
+import { reason } from '../wire/words.ts'
+import type { Place } from './places.ts'
 
+const FONT = '"IBM Plex Sans", "IBM Plex Sans Arabic", sans-serif'
+const NAMES_ZOOM = 4.5
 const MOST_LABELS = 200
 const LABEL_H = 15
 const COLOURS = ['#c7d3e3', '#f0e442', '#ff7a45']
@@ -24,6 +27,7 @@ interface Camera {
 
 export class Overlay {
   private readonly context: CanvasRenderingContext2D
+  places: Place[] = []
   private taken: [number, number, number][] = [] // left, middle, right of each label
   private px = new Float32Array(0)
   private py = new Float32Array(0)
@@ -47,6 +51,8 @@ export class Overlay {
     }
     c.setTransform(ratio, 0, 0, ratio, 0, 0)
     c.clearRect(0, 0, camera.width, camera.height)
+    this.taken = []
+    this.names(camera)
     if (!desk.picture.frame) return
     this.project(camera, desk.picture.ahead(performance.now()))
     const chosen = this.chosen()
@@ -132,6 +138,42 @@ export class Overlay {
     c.setLineDash([])
   }
 
+  // Lands faint and wide, towns beside their mark.
+  private names(camera: Camera): void {
+    const c = this.context
+    if (!this.places.length || camera.scale < TILE_PX * 2 ** NAMES_ZOOM) return
+    c.save()
+    c.textBaseline = 'middle'
+    c.lineJoin = 'round'
+    for (const place of this.places) {
+      const [x, y] = this.screen(camera, place.x, place.y)
+      const name = words.rtl ? place.nameAr : place.name
+      if (place.town) this.town(name, x, y)
+      else this.land(name, x, y)
+    }
+    c.restore()
+  }
+
+  private land(name: string, x: number, y: number): void {
+    const c = this.context
+    c.font = `600 17px ${FONT}`
+    c.letterSpacing = words.rtl ? '0px' : '5px'
+    c.textAlign = 'center'
+    c.fillStyle = '#46587a'
+    c.fillText(words.rtl ? name : name.toUpperCase(), x, y)
+    c.letterSpacing = '0px'
+  }
+
+  private town(name: string, x: number, y: number): void {
+    const c = this.context
+    c.font = `12px ${FONT}`
+    c.textAlign = 'left'
+    c.fillStyle = '#8fa3c2'
+    c.fillRect(x - 2.5, y - 2.5, 5, 5)
+    this.write(name, x + 7, y, '#8fa3c2', 1)
+    this.taken.push([x - 3, y, x + 7 + c.measureText(name).width])
+  }
+
   // Selected and pressing tracks first, then the others while there is room and fewer than MOST_LABELS.
   private labels(camera: Camera, chosen: number): void {
     const { frame } = desk.picture
@@ -143,8 +185,7 @@ export class Overlay {
     }
     const pressing = [...seen[0]!, ...seen[1]!, ...seen[2]!]
     const ordinary = seen[3]!.length + pressing.length <= MOST_LABELS ? seen[3]! : []
-    this.taken = []
-    this.context.font = `12px "IBM Plex Sans", "IBM Plex Sans Arabic", sans-serif`
+    this.context.font = `12px ${FONT}`
     this.context.textBaseline = 'middle'
     this.context.textAlign = 'left'
     this.context.lineJoin = 'round'
@@ -156,9 +197,9 @@ export class Overlay {
     const found = picture.labels.get(picture.frame!.slot[i]!)
     if (!found) return
     const level = attention(picture.frame!.state[i]!)
-    const why = level === 2 ? REASONS.find((word) => flagWords(found.flags).includes(word)) : undefined
+    const why = level === 2 ? reason(found.flags, picture.frame!.kind[i]!) : 'look'
     const name = `\u2068${desk.call(found)}\u2069`
-    const text = SIGNS[level] + name + (why ? ` · ${words.word('flag', why)}` : '')
+    const text = SIGNS[level] + name + (why === 'look' ? '' : ` · ${words.word('flag', why)}`)
     const [left, y] = [this.px[i]! + (level === 2 || chosen ? 23 : 16), this.py[i]!]
     const right = left + this.context.measureText(text).width
     if (!chosen && level < 2 && !this.free(left, y, right)) return

@@ -8,11 +8,13 @@ import { latitudeDeg, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { trails } from '../picture/reads.ts'
 import { ground, style } from './base.ts'
 import { Overlay } from './overlay.ts'
+import { extent, places } from './places.ts'
 import { Symbols } from './symbols.ts'
 
 const DUTY = 3 // a frame may cost a third of the time between frames
 const FASTEST_MS = 50
 const SLOWEST_MS = 500
+const OPENING = { top: 20, bottom: 78, left: 20, right: 20 } // pixels; a caption stands at the bottom
 export const MOST_TRAILS = 1000
 
 setWorkerUrl(worker)
@@ -62,7 +64,7 @@ export class View {
     const { map } = this
     map.on('style.load', () => {
       map.addLayer(this.symbols)
-      void ground(map, desk.config?.land ?? null)
+      void this.open(desk.config?.land ?? null)
       this.frame()
     })
     map.on('render', () => {
@@ -81,6 +83,15 @@ export class View {
       map.getCanvas().style.cursor = this.overlay.pick(at.point.x, at.point.y) >= 0 ? 'pointer' : ''
     })
     this.pace()
+  }
+
+  // A fictional sea opens on all its lands, and with their names.
+  private async open(land: string | null): Promise<void> {
+    const found = await ground(this.map, land)
+    this.overlay.places = places(found)
+    const box = extent(found)
+    if (box && !desk.place && !this.seek) this.map.fitBounds(box, { padding: OPENING, animate: false })
+    this.map.triggerRepaint()
   }
 
   private choose(row: number): void {

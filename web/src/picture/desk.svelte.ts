@@ -1,9 +1,10 @@
 // What the panels show. The columns themselves live in Picture and are not reactive: they change at the map's pace.
 
 import { attention, label, type Frame, type Label, type Told } from '../wire/frame.ts'
-import { KINDS, reason } from '../wire/words.ts'
+import { KINDS, REASONS, reason } from '../wire/words.ts'
 import * as address from './address.ts'
 import { GONE, details, health, type Config, type Details, type Feature, type Health } from './reads.ts'
+import { keep, kept } from './keep.ts'
 import { Picture } from './picture.ts'
 import { firstLang, words } from './words.svelte.ts'
 
@@ -13,10 +14,13 @@ export interface Pressing {
   slot: number
   trackId: string
   title: string
-  reason: string
+  reason: (typeof REASONS)[number]
   level: number
   kind: string
 }
+
+const urgency = (a: Pressing, b: Pressing): number =>
+  b.level - a.level || REASONS.indexOf(a.reason) - REASONS.indexOf(b.reason) || a.slot - b.slot
 
 const MOST_PRESSING = 500
 const STALE_MS = 5_000
@@ -44,6 +48,7 @@ class Desk {
   feedsOpen = $state(false)
   webgl = $state(true)
   names = $state(true)
+  caption = $state(kept('caption') !== 'off')
   config = $state.raw<Config | null>(null)
   place: address.Address['map'] = null
   private lastMs = 0
@@ -69,6 +74,11 @@ class Desk {
     this.names = from.names
     this.selected = from.sel
     this.place = from.map
+  }
+
+  uncaption(): void {
+    this.caption = false
+    keep('caption', 'off')
   }
 
   remember(): void {
@@ -103,7 +113,7 @@ class Desk {
     this.lastMs = performance.now()
     this.picture.take(frame, this.lastMs)
     this.tracks = frame.n
-    this.pressing = this.picture.pressing(MOST_PRESSING).map((row) => this.press(frame, row))
+    this.pressing = this.picture.pressing(MOST_PRESSING).map((row) => this.press(frame, row)).sort(urgency)
     this.tick()
   }
 
@@ -114,7 +124,7 @@ class Desk {
       slot,
       trackId: found?.trackId ?? '',
       title: found ? this.call(found) : '',
-      reason: reason(found?.flags ?? 0),
+      reason: reason(found?.flags ?? 0, frame.kind[row]!),
       level: attention(frame.state[row]!),
       kind: KINDS[frame.kind[row]!] ?? 'unknown',
     }

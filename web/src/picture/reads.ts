@@ -58,8 +58,10 @@ export interface Feed {
 }
 
 export interface Health {
+  trouble: string
+  refused: Record<string, number>
   feeds: Feed[]
-  texts: { text: string; time: string; identity: string; source: string }[]
+  texts: { text: string; age_s: number; identity: string; name: string; track_id: string | null }[]
 }
 
 export interface Config {

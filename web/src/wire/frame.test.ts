@@ -55,6 +55,14 @@ test('a label keeps its track id as text', () => {
 test('the most pressing flag gives the reason', () => {
   const flags = (1 << FLAGS.indexOf('identity_conflict')) | (1 << FLAGS.indexOf('distress'))
   assert.deepEqual(flagWords(flags), ['distress', 'identity_conflict'])
-  assert.equal(reason(flags), 'distress')
-  assert.equal(reason(0), 'look')
+  assert.equal(reason(flags, KINDS.indexOf('distress_device')), 'distress')
+  assert.equal(reason(0, 0), 'look')
+})
+
+test('distress of an ordinary vessel is a wrong setting, never a distress device', () => {
+  const distress = 1 << FLAGS.indexOf('distress')
+  const vessel = KINDS.indexOf('vessel_a')
+  assert.equal(reason(distress, vessel), 'status_14')
+  assert.equal(reason(distress | (1 << FLAGS.indexOf('emergency')), vessel), 'emergency')
+  assert.equal(reason(distress | (1 << FLAGS.indexOf('position_jump')), vessel), 'status_14')
 })

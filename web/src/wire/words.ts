@@ -17,10 +17,20 @@ export const FLAGS = [
 ] as const
 
 // Why a track needs somebody, most pressing first.
-export const REASONS: readonly (typeof FLAGS)[number][] = [
-  'distress', 'unlawful_interference', 'emergency', 'radio_failure', 'identity_conflict', 'position_jump',
-]
+export const REASONS = [
+  'distress', 'unlawful_interference', 'emergency', 'radio_failure', 'identity_conflict', 'status_14', 'position_jump',
+  'look',
+] as const
+
+const DEVICE = KINDS.indexOf('distress_device')
 
 export const flagWords = (flags: number): (typeof FLAGS)[number][] => FLAGS.filter((_, bit) => flags & (1 << bit))
 
-export const reason = (flags: number): string => REASONS.find((word) => flagWords(flags).includes(word)) ?? 'look'
+// Distress is a device's word. An ordinary vessel that says it (navigational status 14) nearly always has a wrong setting.
+export function reason(flags: number, kind: number): (typeof REASONS)[number] {
+  const said: string[] = flagWords(flags)
+  const device = kind === DEVICE
+  const holds = (word: string): boolean =>
+    word === 'status_14' ? said.includes('distress') && !device : said.includes(word) && (word !== 'distress' || device)
+  return REASONS.find(holds) ?? 'look'
+}
