@@ -73,6 +73,8 @@ def test_a_collection_and_lines_and_any_split_say_the_same():
         (feature(geometry={"type": "Point", "coordinates": []}), "bad_position"),
         (feature(geometry={"type": "Point", "coordinates": ["1", "2"]}), "bad_position"),
         (feature(geometry={"type": "Point", "coordinates": [1e400, 2]}), "bad_json"),
+        (feature(geometry={"type": "Point", "coordinates": 5}), "bad_position"),
+        (feature(geometry={"type": "Point", "coordinates": {"0": 1}}), "bad_position"),
         (feature(id=None), "no_id"),
         ({"type": "Topology"}, "not_geojson"),
         ({"type": "FeatureCollection", "features": 7}, "not_geojson"),
@@ -126,6 +128,48 @@ def test_what_we_write_we_read_back():
         Kind.AIRCRAFT,
         1772359200_000_000_000,
     )
+
+
+ANYTHING = [None, True, 5, -1e300, 10**30, "x", "", [], [1], {}, {"a": 1}, [[1, 2]], "2026-13-45T99:00:00Z", "\ud800"]
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(copy[path[0]], path[1:], new)
+    return copy
+
+
+def places(value, path=()):
+    yield path
+    kids = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, kid in kids:
+        yield from places(kid, (*path, key))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_anything_may_stand_anywhere(full):
+    more = {
+        "mmsi": 1,
+        "icao24": "d00001",
+        "time_ns": 5,
+        "sigma_m": 3,
+        "altitude_m": 4,
+        "callsign": "x",
+        "kind": "vessel",
+    }
+    good = feature(properties={**feature()["properties"], **more})
+    collection = {"type": "FeatureCollection", "features": [good, good]}
+    for path in list(places(collection)):
+        for new in ANYTHING:
+            document = json.dumps(replaced(collection, path, new)).encode()
+            if full:
+                list(FORM.full(document, Options()))
+                list(FORM.cut(document))
+            else:
+                batch = FORM.new(Options()).advance(document, 7, whole=True)
+                assert len(batch.reports) <= 2
 
 
 def fuzz(rounds: int, seed: int) -> None:

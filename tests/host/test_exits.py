@@ -23,7 +23,7 @@ def test_udp_goes_out():
             out = await exits.open_exit(
                 ExitConfig(name="x", url=f"udp://127.0.0.1:{ear.getsockname()[1]}", format="cot")
             )
-            out.send(b"one")
+            out.send([b"one"])
             out.close()
             return ear.recv(100)
 
@@ -43,7 +43,7 @@ def test_every_listener_hears_and_a_deaf_one_is_cut_off(monkeypatch):
         await asyncio.sleep(0.1)
         heard = 0
         for _ in range(400):
-            out.send(b"x" * 50_000)
+            out.send([b"x" * 50_000])
             heard += len(await reader.readexactly(50_000))
         assert len(out._peers) == 1
         out.close()
@@ -56,8 +56,8 @@ def test_every_listener_hears_and_a_deaf_one_is_cut_off(monkeypatch):
 
 def test_a_file_is_replaced_whole(tmp_path):
     out = asyncio.run(exits.open_exit(ExitConfig(name="x", url=str(tmp_path / "picture.geojson"), format="geojson")))
-    out.send(b"first")
-    out.send(b"second")
+    out.send([b"first"])
+    out.send([b"sec", b"ond"])
     assert (tmp_path / "picture.geojson").read_bytes() == b"second"
     assert [p.name for p in tmp_path.iterdir()] == ["picture.geojson"]
 

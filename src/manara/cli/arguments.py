@@ -41,7 +41,11 @@ def sources(parser: argparse.ArgumentParser) -> None:
 def edition(parser: argparse.ArgumentParser) -> None:
     """--edition CAT=ED, repeatable."""
     parser.add_argument(
-        "--edition", action="append", default=[], metavar="CAT=ED", help="ASTERIX edition, e.g. 021=0.23"
+        "--edition",
+        action="append",
+        default=[],
+        metavar="CAT=ED",
+        help="ASTERIX edition, e.g. 021=0.23; also beast=gps, sbs=+03:00",
     )
 
 
@@ -54,16 +58,27 @@ def desk(parser: argparse.ArgumentParser) -> None:
 def editions(said: list[str]) -> dict[str, str]:
     """{"021": "0.23"} from ["021=0.23"]. Raises BadInput.
 
-    >>> editions(["21=0.23", "048=1.31"])
-    {'021': '0.23', '048': '1.31'}
+    >>> editions(["21=0.23", "048=1.31", "beast=gps"])
+    {'021': '0.23', '048': '1.31', 'beast': 'gps'}
     """
     found: dict[str, str] = {}
     for one in said:
         category, sign, wanted = one.partition("=")
-        if not sign or not category.isdigit() or not wanted:
+        if not sign or not wanted or not (category.isdecimal() or category in ("beast", "sbs")):
             raise BadInput(f"not an edition: {one!r}", "--edition", "write CAT=ED, e.g. 021=0.23")
-        found[f"{int(category):03d}"] = wanted
+        found[f"{int(category):03d}" if category.isdecimal() else category] = wanted
+    if found:
+        _check_editions(found)
     return found
+
+
+def _check_editions(found: dict[str, str]) -> None:
+    from manara.feeds.asterix.definitions import editions_of
+
+    try:
+        editions_of(found)
+    except ValueError as fault:
+        raise BadInput(str(fault), "--edition") from None
 
 
 def receiver(said: str) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = (max(r.end_ns for r in recordings) - min(r.start_ns for r in recordings)) // 1_000_000_000
     tracks: set[int] = set()
     identities: dict[int, set[int]] = {}
+    refused: Counter[str] = Counter()
     with arguments.progress(seconds, "s") as bar:
 
         def each(views: Views) -> None:
@@ -39,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
                 if track_id not in tracks or identity not in identities:
                     identities.setdefault(identity, set()).add(track_id)
             tracks.update(ids)
+            refused.update(views.refused)
 
         last = offline.run(config, recording.windows(recordings), args.out, each)
-    _say(last, tracks, identities, args.out)
+    _say(last, tracks, identities, refused, args.out)
     return 0
 
 
-def _say(last: Views, tracks: set[int], identities: dict[int, set[int]], out: Path) -> None:
+def _say(last: Views, tracks: set[int], identities: dict[int, set[int]], refused: Counter[str], out: Path) -> None:
     named = {identity: ids for identity, ids in identities.items() if identity}
     single = sum(len(ids) == 1 for ids in named.values())
     share = f" ({100 * single / len(named):.1f} %)" if named else ""
@@ -56,4 +59,6 @@ def _say(last: Views, tracks: set[int], identities: dict[int, set[int]], out: Pa
             f"{feed.name}: {feed.records_total:,} records, {feed.rejects_total:,} rejects"
             + (f" ({reasons})" if reasons else "")
         )
+    if refused:
+        print("not used by tracking: " + ", ".join(f"{n:,} {why}" for why, n in refused.most_common()))
     print(f"written to {out}")

@@ -30,8 +30,8 @@ PEER_BYTES = 4 << 20  # waiting for one slow listener; then it is cut off
 class Exit(Protocol):
     """One open way out."""
 
-    def send(self, data: bytes) -> None:
-        """Put bytes out; never blocks, never raises for a listener that went away."""
+    def send(self, pieces: list[bytes]) -> None:
+        """Put one picture out, datagram by datagram; never blocks, never raises for a listener that went away."""
         ...
 
     def close(self) -> None:
@@ -63,9 +63,10 @@ class _Udp:
         self._socket.setblocking(False)
         self._to = (host, port)
 
-    def send(self, data: bytes) -> None:
-        with suppress(OSError):
-            self._socket.sendto(data, self._to)
+    def send(self, pieces: list[bytes]) -> None:
+        for data in pieces:
+            with suppress(OSError):
+                self._socket.sendto(data, self._to)
 
     def close(self) -> None:
         self._socket.close()
@@ -90,7 +91,8 @@ class _TcpListen:
         self._peers.discard(writer)
         writer.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, pieces: list[bytes]) -> None:
+        data = b"".join(pieces)
         for peer in tuple(self._peers):
             if peer.transport.get_write_buffer_size() > PEER_BYTES:
                 self._peers.discard(peer)
@@ -109,10 +111,10 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def send(self, data: bytes) -> None:
+    def send(self, pieces: list[bytes]) -> None:
         part = self._path.with_name(self._path.name + ".part")
         with suppress(OSError):
-            part.write_bytes(data)
+            part.write_bytes(b"".join(pieces))
             os.replace(part, self._path)
 
     def close(self) -> None:

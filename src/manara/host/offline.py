@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from manara.host.running import memory_turn
 from manara.records import identity
 from manara.records.config import NodeConfig
 from manara.records.inputs import Input, Views
+from manara.records.particulars import Particulars
 from manara.records.tracks import Life, Tracks
 
 # Columns of the Parquet file, in order. Angles in degrees: a file is an edge.
@@ -36,6 +37,9 @@ COLUMNS = (
     "sources",
     "hits",
     "updated_ns",
+    "alt_ref",
+    "name",
+    "callsign",
 )
 
 
@@ -60,7 +64,7 @@ def run(
         writer = None
         for now_ns, inputs in windows:
             views = turn(inputs, now_ns).views
-            table = pa.table(_columns(views.tracks.take(seen.fresh(views.tracks))))
+            table = pa.table(_columns(views.tracks.take(seen.fresh(views.tracks)), views.particulars))
             writer = writer or pq.ParquetWriter(part, table.schema)
             if table.num_rows:
                 writer.write_table(table)
@@ -94,7 +98,8 @@ class Seen:
         return fresh
 
 
-def _columns(tracks: Tracks) -> dict[str, object]:
+def _columns(tracks: Tracks, particulars: Mapping[int, Particulars]) -> dict[str, object]:
+    said = [particulars.get(int(x)) for x in tracks.identity]
     return {
         "time_ns": tracks.time_ns,
         "track_id": tracks.track_id,
@@ -115,4 +120,7 @@ def _columns(tracks: Tracks) -> dict[str, object]:
         "sources": tracks.sources,
         "hits": tracks.hits,
         "updated_ns": tracks.updated_ns,
+        "alt_ref": tracks.alt_ref,
+        "name": [one.name if one else "" for one in said],
+        "callsign": [one.callsign if one else "" for one in said],
     }

@@ -143,9 +143,9 @@ class Running:
             self._exits[one.name] = await exits.open_exit(one)
 
     def _perform(self, effects: tuple[Effect, ...]) -> None:
-        for effect in effects:
-            if effect.exit in self._exits:
-                self._exits[effect.exit].send(effect.data)
+        for name, way_out in self._exits.items():
+            if pieces := [effect.data for effect in effects if effect.exit == name]:
+                way_out.send(pieces)
         self._done(effects)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from manara.host.offline import COLUMNS
 from manara.host.problems import BadInput
 from manara.records import identity
 from manara.records.identity import Space
@@ -27,14 +28,29 @@ def read(path: Path, at: str = "") -> tuple[Tracks, dict[int, Particulars], int]
             f"not a tracks file: {' '.join(str(fault).split())[:120]}", str(path), "write one with `manara track`"
         ) from None
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
-    if "track_id" not in columns or "time_ns" not in columns:
-        raise BadInput("not a tracks file: no track_id", str(path), "write one with `manara track`")
+    if missing := [name for name in COLUMNS if name not in columns]:
+        said = f"not a tracks file, or an older one: no column {missing[0]}"
+        raise BadInput(said, str(path), "write one with `manara track`")
     order = np.argsort(columns["time_ns"], kind="stable")
     until_ns = _time_ns(at) if at else int(columns["time_ns"].max(initial=0))
     order = order[columns["time_ns"][order] <= until_ns]
     _, last = np.unique(columns["track_id"][order][::-1], return_index=True)
     rows = order[::-1][last]
-    return _tracks({name: values[rows] for name, values in columns.items()}), {}, until_ns
+    latest = {name: values[rows] for name, values in columns.items()}
+    try:
+        tracks = _tracks(latest)
+        return tracks, _particulars(tracks, latest), until_ns
+    except (ValueError, TypeError, KeyError, OverflowError) as fault:
+        raise BadInput(f"a column holds what no track has: {fault}", str(path)) from None
+
+
+def _particulars(tracks: Tracks, rows: dict[str, Any]) -> dict[int, Particulars]:
+    said = zip(tracks.identity.tolist(), rows["name"], rows["callsign"], rows["time_ns"].tolist(), strict=True)
+    return {
+        claimed: Particulars(identity=claimed, time_ns=time_ns, source=0, name=str(name), callsign=str(callsign))
+        for claimed, name, callsign, time_ns in said
+        if claimed and (name or callsign)
+    }
 
 
 def _time_ns(said: str) -> int:
@@ -60,6 +76,7 @@ def _tracks(rows: dict[str, Any]) -> Tracks:
             "domain",
             "kind",
             "alt_m",
+            "alt_ref",
             "flags",
             "sources",
             "hits",

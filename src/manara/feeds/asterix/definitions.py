@@ -79,6 +79,9 @@ def _short(text: str) -> str:
     return f"{int(major)}.{int(minor)}" if major.isdigit() and minor.isdigit() else text
 
 
+NOT_CATEGORIES = ("beast", "sbs")  # how those formats give time is said in the same place
+
+
 def editions_of(wanted: dict[str, str]) -> dict[int, str]:
     """What a configuration says of editions, checked: {"021": "0.23"} gives {21: "0.23"}. Raises ValueError.
 
@@ -87,6 +90,8 @@ def editions_of(wanted: dict[str, str]) -> dict[int, str]:
     """
     result = {}
     for key, edition in wanted.items():
+        if key in NOT_CATEGORIES:
+            continue
         digits = key.strip().lower().removeprefix("cat").lstrip("0")
         if not digits.isdigit():
             raise ValueError(f"ASTERIX category {key!r} is not a number")
