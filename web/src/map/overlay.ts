@@ -180,8 +180,9 @@ export class Overlay {
     const seen: number[][] = [[], [], [], []]
     for (let i = 0; i < frame!.n; i++) {
       const [x, y] = [this.px[i]!, this.py[i]!]
-      if (x > -40 && y > 0 && x < camera.width && y < camera.height)
-        seen[i === chosen ? 0 : 3 - attention(frame!.state[i]!)]!.push(i)
+      if (x <= -40 || y <= 0 || x >= camera.width || y >= camera.height) continue
+      const rank = i === chosen ? 0 : 3 - attention(frame!.state[i]!)
+      if (seen[rank]!.length <= MOST_LABELS) seen[rank]!.push(i)
     }
     const pressing = [...seen[0]!, ...seen[1]!, ...seen[2]!]
     const ordinary = seen[3]!.length + pressing.length <= MOST_LABELS ? seen[3]! : []
@@ -204,7 +205,20 @@ export class Overlay {
     const right = left + this.context.measureText(text).width
     if (!chosen && level < 2 && !this.free(left, y, right)) return
     this.taken.push([left, y, right])
+    if (level === 2) this.plate(left, y, right)
     this.write(text, left, y, chosen ? CHOSEN : COLOURS[level]!, chosen || level ? 1 : picture.freshness(i) * 0.8)
+  }
+
+  // An emergency is read across the room, whatever lies beneath it.
+  private plate(left: number, y: number, right: number): void {
+    const c = this.context
+    c.beginPath()
+    c.roundRect(left - 5, y - 11, right - left + 10, 22, 5)
+    c.fillStyle = 'rgb(40 16 8 / 92%)'
+    c.fill()
+    c.strokeStyle = COLOURS[2]!
+    c.lineWidth = 1.2
+    c.stroke()
   }
 
   private free(left: number, y: number, right: number): boolean {

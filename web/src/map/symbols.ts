@@ -14,6 +14,8 @@ const COLOURS = [0xe3d3c7, 0x42e4f0, 0x457aff] // blue green red of ordinary, wo
 const CHOSEN = 0xe9b456
 const TENTATIVE = 0.75
 const LEAST = 0.45
+const DOT_PX = 7
+const FRESH_TENTHS = 300 // nothing pales before it
 
 interface Program {
   id: WebGLProgram
@@ -134,10 +136,9 @@ export class Symbols implements CustomLayerInterface {
     if (this.bytes.byteLength < room * STRIDE) this.bytes = new ArrayBuffer(Math.ceil(room * 1.25) * STRIDE)
     const write = new Writer(this.bytes)
     const seen = this.inView()
-    const crowd = seen > CROWD
     this.calm = seen > MANY ? 0.8 : 1
-    for (let level = 0; level < 3; level++)
-      for (let i = 0; i < frame.n; i++) if (attention(frame.state[i]!) === level) this.write(write, i, level, crowd)
+    const pressing = seen > CROWD ? this.dots(write) : this.ordinary(write)
+    for (const level of [1, 2]) for (const i of pressing) if (attention(frame.state[i]!) === level) this.write(write, i, level)
     if (chosen >= 0) this.around(write, chosen, RING, CHOSEN, 17)
     this.n = write.n
     gl.bindBuffer(gl.ARRAY_BUFFER, this.instances)
@@ -158,20 +159,61 @@ export class Symbols implements CustomLayerInterface {
     return n
   }
 
-  private write(write: Writer, i: number, level: number, crowd: boolean): void {
+  // Each gives back the rows that it left out: those that need somebody.
+  private ordinary(write: Writer): number[] {
+    const pressing: number[] = []
+    const { n, state } = this.picture.frame!
+    for (let i = 0; i < n; i++) {
+      if (attention(state[i]!)) pressing.push(i)
+      else this.write(write, i, 0)
+    }
+    return pressing
+  }
+
+  // A crowd is many: one loop, no calls but for those that have not been heard for a while.
+  private dots(write: Writer): number[] {
+    const { picture, originX, originY } = this
+    const { floats, ints } = write
+    const { n, state, age } = picture.frame!
+    const { x, y, vx, vy } = picture
+    const pressing: number[] = []
+    let at = write.n * (STRIDE / 4)
+    for (let i = 0; i < n; i++) {
+      const bits = state[i]!
+      if (attention(bits)) {
+        pressing.push(i)
+        continue
+      }
+      const across = x[i]! - originX
+      const hollow = life(bits) === 1
+      const fresh = age[i]! < FRESH_TENTHS ? 1 : Math.max(LEAST, picture.freshness(i))
+      floats[at] = across - Math.round(across)
+      floats[at + 1] = y[i]! - originY
+      floats[at + 2] = vx[i]!
+      floats[at + 3] = vy[i]!
+      floats[at + 4] = 0
+      floats[at + 5] = DOT_PX
+      floats[at + 6] = hollow ? DOTS[1] : DOTS[0]
+      ints[at + 7] = (COLOURS[0]! | (((fresh * (hollow ? TENTATIVE : 1) * 255 + 0.5) | 0) << 24)) >>> 0
+      at += STRIDE / 4
+    }
+    write.n = at / (STRIDE / 4)
+    return pressing
+  }
+
+  private write(write: Writer, i: number, level: number): void {
     const frame = this.picture.frame!
     const state = frame.state[i]!
     const directed = frame.course[i] !== UNKNOWN
     const hollow = life(state) === 1
     const { cell, turns } = drawn(frame.kind[i]!, domain(state), directed, hollow)
-    const small = crowd && level === 0
     const turn = turns ? (frame.course[i]! * Math.PI) / 18000 : 0
     const alpha = Math.max(LEAST, this.picture.freshness(i)) * (hollow ? TENTATIVE : 1)
     const x = this.relativeX(i)
     const y = this.picture.y[i]! - this.originY
-    const size = small ? 7 : (domain(state) === 1 || level ? 14 : 13 * this.calm)
+    const size = domain(state) === 1 || level ? 14 : 13 * this.calm
     if (level === 2) this.around(write, i, ALARM, COLOURS[2]!, 19)
-    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, small ? DOTS[hollow ? 1 : 0] : cell, COLOURS[level]!, alpha)
+    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, cell, COLOURS[level]!, alpha)
   }
 
   private around(write: Writer, i: number, ring: number, colour: number, radius: number): void {
@@ -252,8 +294,8 @@ export class Symbols implements CustomLayerInterface {
 
 class Writer {
   n = 0
-  private readonly floats: Float32Array
-  private readonly ints: Uint32Array
+  readonly floats: Float32Array
+  readonly ints: Uint32Array
 
   constructor(bytes: ArrayBuffer) {
     this.floats = new Float32Array(bytes)
