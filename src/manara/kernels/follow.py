@@ -40,13 +40,16 @@ from manara.kernels.states import (
     NO_POSITION,
     NO_POSITION_FLAG,
     OUT_OF_RANGE,
+    TAXIING,
     TENTATIVE,
     TOO_LATE,
     USED_ROWS,
     birth,
     height,
+    in_doubt,
     misfit,
     place,
+    row_of,
     take_flags,
     take_position,
     take_velocity,
@@ -54,9 +57,7 @@ from manara.kernels.states import (
 from manara.kernels.tables import (
     ALT,
     ALT_REF,
-    BORN,
     CHAIN_MAX,
-    CONFLICT,
     DOMAIN,
     GROUND,
     HEADING,
@@ -82,6 +83,7 @@ from manara.kernels.tables import (
     find,
     link,
 )
+from manara.kernels.twins import chained, mark, stands
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -156,9 +158,10 @@ def follow(order: I8, rows: ReportRows, now_ns: int, kinds: F8, st: Store, count
     """Take reports into the store, one after the other; each is used or counted in ``counts`` with its reason.
 
     Association: among the tracks that claim the report's identity, the nearest within the gate; outside every gate a
-    craft that may have got there is set there, one that may not becomes a second track under the same identity.
+    craft that may have got there is set there; a position that may be a bad one of it is taken for little; any other
+    begins a second track under the same identity.
 
-    In: ``order`` (m,) rows in order of time; ``kinds`` (K, 15), see the K_ constants; the store has room for m more
+    In: ``order`` (m,) rows in order of time; ``kinds`` (16, 16), see the K_ constants; the store has room for m more
     rows (else CAPACITY is counted). Out: store and counts (11,), in place. Any float and any time is allowed in the
     rows. 1 to 2 µs a report; a report of a new identity also looks through all confirmed tracks without one.
 
@@ -166,7 +169,7 @@ def follow(order: I8, rows: ReportRows, now_ns: int, kinds: F8, st: Store, count
     >>> i, f = np.zeros(1, np.int64), np.full(1, np.nan)
     >>> rows = ReportRows(i, i, i + 7, i, f, f, f, i, f, f, f, f, f, i)
     >>> counts = np.zeros(11, np.int64)
-    >>> follow(i, rows, 0, np.ones((14, 15)), blank(4, 8), counts); int(counts[NO_POSITION])
+    >>> follow(i, rows, 0, np.ones((16, 16)), blank(4, 8), counts); int(counts[NO_POSITION])
     1
     """
     loose = np.empty(st.head[TOP], np.int64)
@@ -176,7 +179,7 @@ def follow(order: I8, rows: ReportRows, now_ns: int, kinds: F8, st: Store, count
             loose[n_loose] = k
             n_loose += 1
     for a in range(len(order)):
-        one = pick(rows, order[a], len(kinds))
+        one = pick(rows, order[a], TAXIING)
         kind, t = one.kind, one.time_ns
         if one.identity == 0:
             counts[NO_IDENTITY] += 1
@@ -220,7 +223,7 @@ def _particulars(one: Report, k: int, kinds: F8, st: Store) -> None:
     speed, course = one.speed_mps, one.course_rad
     if math.isfinite(course) and 0.0 <= speed <= kinds[one.kind, K_SPEED_MAX]:
         sigma = kinds[one.kind, K_SIGMA_V] + 0.005 * speed
-        take_velocity(st, k, t, speed * math.sin(course), speed * math.cos(course), sigma, kinds[one.kind, K_Q])
+        take_velocity(st, k, t, speed * math.sin(course), speed * math.cos(course), sigma, kinds[row_of(st, k), K_Q])
     if abs(one.alt_m) < 1e5:
         m[k, ALT] = one.alt_m
         b[k, ALT_REF] = one.alt_ref
@@ -241,21 +244,22 @@ def _with_position(one: Report, kinds: F8, st: Store, counts: I8, loose: I8) -> 
     r = sigma * sigma
     if one.flags & ASSUMED_FLAG and 0.0 <= one.speed_mps <= kinds[one.kind, K_SPEED_MAX]:
         r += (0.5 * one.speed_mps) * (0.5 * one.speed_mps)
-    q = kinds[one.kind, K_Q]
     first = find(st, identity)
-    best, best_d2 = _nearest(first, t, x, y, z, r, q, kinds[one.kind, K_LATE], st)
+    best, best_d2 = _nearest(first, t, x, y, z, r, kinds, kinds[one.kind, K_LATE], st)
     if first >= 0 and best < 0:
         counts[TOO_LATE] += 1
         return
     if first < 0:
-        best = _adopt(t, x, y, z, r, q, kinds[one.kind, K_DOMAIN], st, loose)
+        best = _adopt(t, x, y, z, r, kinds[one.kind, K_Q], kinds[one.kind, K_DOMAIN], st, loose)
         best_d2 = 0.0
         if best >= 0:
             link(st, best, identity)
     reset = False
     if best >= 0 and best_d2 > GATE_REPORT:
-        reset = _in_reach(one, best, x, y, z, sigma, kinds, st)
-        if not reset:
+        reach = _in_reach(one, best, x, y, z, sigma, kinds, st)
+        # Where sensors have seen it since it last spoke, they know better than a reset would.
+        reset = reach and st.book[best, UPDATED] <= st.book[best, REPORTED]
+        if not reach and not in_doubt(st, best, t, x, y, z, kinds):
             if chain_length(st, identity) >= CHAIN_MAX:
                 counts[CROWDED] += 1
                 return
@@ -267,13 +271,13 @@ def _with_position(one: Report, kinds: F8, st: Store, counts: I8, loose: I8) -> 
 
 @njit(cache=True, nogil=True, inline="always")
 def _nearest(
-    k: int, t: int, x: float, y: float, z: float, r: float, q: float, late_s: float, st: Store
+    k: int, t: int, x: float, y: float, z: float, r: float, kinds: F8, late_s: float, st: Store
 ) -> tuple[int, float]:
     """Along the chain that begins at track k: the nearest that is not too new for the report, and its d²."""
     best, best_d2 = -1, np.inf
     while k >= 0:
         if (st.book[k, TIME] - t) / 1e9 <= late_s:
-            d2 = misfit(st, k, t, x, y, z, r, 0.0, r, q)[0]
+            d2 = misfit(st, k, t, x, y, z, r, 0.0, r, kinds[row_of(st, k), K_Q])[0]
             if d2 < best_d2:
                 best, best_d2 = k, d2
         k = st.book[k, NEXT]
@@ -307,13 +311,14 @@ def _settle(
     elif reset:
         _reset(st, k, t, x, y, z, r, kinds[one.kind, K_PRIOR_V])
     else:
-        take_position(st, k, t, x, y, z, r, 0.0, r, kinds[one.kind, K_Q])
+        take_position(st, k, t, x, y, z, r, 0.0, r, kinds[row_of(st, k), K_Q])
     counts[USED_ROWS] += 1
     b[k, REPORTED] = max(b[k, REPORTED], t)
-    if b[k, HITS] >= 2:
+    chain = second and chained(st, k)
+    if b[k, LIFE] != TENTATIVE or (b[k, HITS] >= 2 and (not chain or stands(st, k, kinds))):
         b[k, LIFE] = CONFIRMED
-        if second:
-            _conflict(k, t, st)
+        if chain:
+            mark(st, k, t)
     b[k, GROUND] = one.flags & GROUND_FLAG
     _particulars(one, k, kinds, st)
 
@@ -340,17 +345,6 @@ def _in_reach(one: Report, k: int, x: float, y: float, z: float, sigma: float, k
     reach = (1.5 * speed + kinds[one.kind, K_REACH]) * dt + kinds[one.kind, K_SLACK]
     reach += 3.0 * (sigma + math.sqrt(max(st.cov[k, 0], st.cov[k, 4])))
     return bool(e * e + n * n <= reach * reach)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _conflict(k: int, t: int, st: Store) -> None:
-    """Two tracks of one identity that both live on (each heard since the younger was born) are two craft."""
-    b = st.book
-    j = find(st, b[k, IDENTITY])
-    while j >= 0:
-        if j != k and b[j, HITS] >= 2 and b[j, UPDATED] >= b[k, BORN] and b[k, UPDATED] >= b[j, BORN]:
-            b[j, CONFLICT], b[k, CONFLICT] = t, t
-        j = b[j, NEXT]
 
 
 @njit(cache=True, nogil=True)

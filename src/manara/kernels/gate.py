@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from manara.kernels import geodesy
 from manara.kernels.sensing import Plot
 from manara.kernels.states import misfit
-from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_AT, SEEN_BY, TIME, VE, VN, Store
+from manara.kernels.tables import DOMAIN, IDENTITY, MODE_3A, NX, NY, NZ, SEEN_AT, SEEN_BY, TIME, VE, VN, Store, find
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -112,8 +112,9 @@ def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
 def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
     """Cost of giving a plot to track k: d² + ln |S| and what the labels add, minus ALONE; 0 where it may not be.
 
-    Forbidden: outside the gate (d² > gate), another address of the same kind, another domain, and a track that the
-    same sensor has updated within half its period. Twice the negative logarithm of the likelihood, up to a constant.
+    Forbidden: outside the gate (d² > gate), another address of the same kind, a nameless track where another has the
+    plot's name, another domain, and a track that the same sensor has updated within half its period. Twice the
+    negative logarithm of the likelihood, up to a constant.
 
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0
@@ -125,6 +126,8 @@ def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
         return 0.0
     other = plot.identity != 0 and b[IDENTITY] != 0 and plot.identity != b[IDENTITY]
     if other and plot.identity >> 56 == b[IDENTITY] >> 56:
+        return 0.0
+    if plot.identity != 0 and b[IDENTITY] == 0 and find(st, plot.identity) >= 0:
         return 0.0
     if b[SEEN_BY] == plot.sensor + 1 and abs(plot.time_ns - b[SEEN_AT]) < plot.rest_ns:
         return 0.0

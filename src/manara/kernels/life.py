@@ -12,25 +12,25 @@ from manara.kernels import geodesy, kalman
 from manara.kernels.states import (
     COASTING,
     CONFIRMED,
+    DROPPED,
     K_COAST,
     K_DROP,
     K_Q,
     K_TENTATIVE,
     TENTATIVE,
     height,
+    row_of,
 )
-from manara.kernels.sweep import model
 from manara.kernels.tables import (
     ALT,
     CONFLICT,
-    DOMAIN,
     FLAGS_NEW,
     FLAGS_OLD,
     GROUND,
     HITS,
+    IDENTITY,
     INTERVAL,
     JUMP,
-    KIND,
     LIFE,
     NX,
     NY,
@@ -46,6 +46,7 @@ from manara.kernels.tables import (
     Store,
     drop_row,
 )
+from manara.kernels.twins import merge
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -59,42 +60,51 @@ CLIMB_LIMIT_S = 30.0  # how long a climb is believed after the last update
 def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
     """Decide which tracks coast and which have ended; returns how many ended, their rows in ``ended`` (n,).
 
-    A craft that reports: by its kind (seconds of silence), coasting earlier where it has reported often. A craft that
-    only sensors see: by the plots that are due, both as the sensors in range promise and as they have come. A track
-    without a second sign ends sooner. Rows that ended are still in the store: read them, then ``release`` them.
+    A craft whose identity is known: by its kind (seconds of silence), coasting earlier where it was heard often; its
+    next sign will find it again. One without a name: by the plots that are due, both as the sensors in range promise
+    and as they have come. A track without a second sign ends sooner, and twins that are one are joined. Rows that
+    ended are still in the store: read them, then ``release`` them.
 
     >>> from manara.kernels.tables import blank, take_row
-    >>> st = blank(1, 2); k = take_row(st); st.book[k, LIFE] = 1; age(st, 10**12, np.ones((14, 15)), np.zeros(1, int))
+    >>> st = blank(1, 2); k = take_row(st); st.book[k, LIFE] = 1; age(st, 10**12, np.ones((16, 16)), np.zeros(1, int))
     1
     """
-    n = 0
+    n = merge(st, now_ns, kinds, ended)
     for k in range(st.head[TOP]):
         life = st.book[k, LIFE]
-        if life == 0:
+        if life in (0, DROPPED):
             continue
-        row = model(st.book[k, KIND], st.book[k, DOMAIN])
+        coast, end = _patience(st, k, kinds)
         silent = (now_ns - st.book[k, UPDATED]) / 1e9
-        interval = st.fac[k, INTERVAL]
-        if st.book[k, REPORTED] > 0:
-            coast = min(max(3.0 * interval, kinds[row, K_COAST] / 7.0), kinds[row, K_COAST])
-            end = kinds[row, K_DROP]
-            if life == TENTATIVE and st.book[k, JUMP] > 0:
-                end = kinds[row, K_TENTATIVE]
-        else:
-            due = 1.0 / max(st.fac[k, RATE], 1e-3)
-            due = due if due < 900.0 else interval
-            coast = max(1.6 * due, 1.6 * interval)
-            # Sensors in whose range it is but that have not seen it for long do not see it: what came counts.
-            patience = PATIENCE if st.book[k, HITS] >= MATURE_HITS and interval > 1.5 * due else 2.2
-            end = max(3.2 * due, patience * interval)
-            if life == TENTATIVE:
-                end = max(2.2 * due, (1.1 if st.book[k, HITS] < 2 else 1.6) * interval)
         if silent > end:
             ended[n] = k
             n += 1
         elif life != TENTATIVE:
             st.book[k, LIFE] = COASTING if silent > coast else CONFIRMED
     return n
+
+
+@njit(cache=True, nogil=True)
+def _patience(st: Store, k: int, kinds: F8) -> tuple[float, float]:
+    """Seconds of silence after which track k coasts, and after which it ends."""
+    b = st.book
+    life, interval = b[k, LIFE], st.fac[k, INTERVAL]
+    coast = end = 0.0
+    if b[k, REPORTED] == 0:
+        due = 1.0 / max(st.fac[k, RATE], 1e-3)
+        due = due if due < 900.0 else interval
+        coast = max(1.6 * due, 1.6 * interval)
+        # Sensors in whose range it is but that have not seen it for long do not see it: what came counts.
+        patience = PATIENCE if b[k, HITS] >= MATURE_HITS and interval > 1.5 * due else 2.2
+        end = max(3.2 * due, patience * interval)
+        if life == TENTATIVE:
+            end = max(2.2 * due, (1.1 if b[k, HITS] < 2 else 1.6) * interval)
+    if b[k, REPORTED] > 0 or b[k, IDENTITY] != 0:
+        row = row_of(st, k)
+        doubtful = life == TENTATIVE and (b[k, JUMP] > 0 or b[k, REPORTED] == 0)
+        coast = max(coast, min(max(3.0 * interval, kinds[row, K_COAST] / 7.0), kinds[row, K_COAST]))
+        end = max(end, kinds[row, K_TENTATIVE] if doubtful else kinds[row, K_DROP])
+    return coast, end
 
 
 @njit(cache=True, nogil=True)
@@ -151,7 +161,7 @@ def read(st: Store, member: I8, now_ns: int, kinds: F8) -> Read:
 
     >>> from manara.kernels.tables import blank, take_row
     >>> st = blank(1, 2); k = take_row(st); st.mean[k, 0] = 1.0; st.mean[k, VN] = 10.0
-    >>> out = read(st, np.zeros(1, np.int64), 10**9, np.zeros((14, 15))); round(float(out.lat_rad[0]) * 6335439.0, 3)
+    >>> out = read(st, np.zeros(1, np.int64), 10**9, np.zeros((16, 16))); round(float(out.lat_rad[0]) * 6335439.0, 3)
     10.0
     """
     n = len(member)
@@ -167,7 +177,7 @@ def read(st: Store, member: I8, now_ns: int, kinds: F8) -> Read:
         b, m = st.book[k], st.mean[k]
         book[a, :] = b
         cov[a, :] = st.cov[k]
-        row = model(b[KIND], b[DOMAIN])
+        row = row_of(st, k)
         time[a] = max(now_ns, b[TIME])
         dt = (time[a] - b[TIME]) / 1e9
         x, y, z, c, s = geodesy.move(m[NX], m[NY], m[NZ], height(st, k), dt * m[VE], dt * m[VN])

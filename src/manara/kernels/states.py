@@ -12,12 +12,15 @@ from manara.kernels import geodesy, kalman
 from manara.kernels.tables import (
     ALT,
     BORN,
+    DOMAIN,
     FLAGS_NEW,
     FLAGS_OLD,
     FLAGS_TIME,
+    GROUND,
     HEADING,
     HITS,
     INTERVAL,
+    KIND,
     LIFE,
     NX,
     NY,
@@ -34,14 +37,18 @@ from manara.kernels.tables import (
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
-TENTATIVE, CONFIRMED, COASTING = 1, 2, 3
+TENTATIVE, CONFIRMED, COASTING, DROPPED = 1, 2, 3, 4
 NS = 1_000_000_000
 
 # Columns of the table of kinds (one row per kind of craft); ``tracking.motion`` writes it.
 (K_DOMAIN, K_Q, K_SIGMA, K_FLOOR, K_SIGMA_V, K_PRIOR_V, K_REACH, K_SLACK, K_SPEED_MAX, K_LATE, K_OLD, K_HOLD) = range(
     12
 )
-K_COAST, K_DROP, K_TENTATIVE = 12, 13, 14
+K_COAST, K_DROP, K_TENTATIVE, K_DOUBT = 12, 13, 14, 15
+AIRCRAFT, UNMANNED, VESSEL, VEHICLE = 7, 8, 13, 9
+TAXIING, PARKED = 14, 15  # rows of the same table for an aircraft on the ground, which nothing claims to be
+PARKED_MPS, TAXIING_MPS = 2.0, 60.0
+STALE_S = 2.0  # how old a position may be beyond what its time says
 
 # Why a row was not used: places in the array of counts.
 NO_POSITION, OUT_OF_RANGE, NO_IDENTITY, TOO_LATE, FUTURE, CAPACITY, CROWDED = range(7)
@@ -53,6 +60,57 @@ GATE_REPORT = 25.0  # χ² with two degrees of freedom: one true report in 270,0
 GATE_ADOPT = 9.2  # 99 %
 GROUND_FLAG, NO_POSITION_FLAG, ASSUMED_FLAG = 32, 512, 8192
 KEPT_FLAGS = 1 | 2 | 4 | 8 | 16 | 64 | 256 | 1024 | 2048 | 16384
+
+
+@njit(cache=True, nogil=True)
+def model(kind: int, domain: int) -> int:
+    """Row of the table of kinds: the kind's own, or that of the domain where the kind is not known.
+
+    >>> model(1, 2), model(0, 1), model(0, 0)
+    (1, 7, 0)
+    """
+    if kind > 0:
+        return kind
+    return AIRCRAFT if domain == 1 else VESSEL if domain == 2 else VEHICLE if domain == 3 else 0
+
+
+@njit(cache=True, nogil=True)
+def row_of(st: Store, k: int) -> int:
+    """Row of the table of kinds that track k moves by: its kind's, or that of an aircraft that rolls or stands.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); st.book[0, KIND] = 7; st.book[0, GROUND] = 32; row_of(st, 0)
+    15
+    """
+    kind = st.book[k, KIND]
+    if st.book[k, GROUND] != 0 and kind in (AIRCRAFT, UNMANNED):
+        speed2 = st.mean[k, VE] * st.mean[k, VE] + st.mean[k, VN] * st.mean[k, VN]
+        if speed2 < PARKED_MPS * PARKED_MPS:
+            return PARKED
+        if speed2 < TAXIING_MPS * TAXIING_MPS:
+            return TAXIING
+    return model(kind, st.book[k, DOMAIN])
+
+
+@njit(cache=True, nogil=True)
+def in_doubt(st: Store, k: int, time_ns: int, x: float, y: float, z: float, kinds: F8) -> bool:
+    """Could a position that names track k's identity be a bad position of that craft, rather than another craft?
+
+    |Δ| ≤ K_DOUBT + STALE_S·speed, Δ at the position's own time. Of one airport's 34,770 ADS-B positions against its
+    multilateration of the same address half lie within 10 m, one in a thousand beyond 1.2 km, none beyond 1.95 km.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); st.mean[0, 0] = 1.0; kinds = np.full((16, 16), 2000.0)
+    >>> in_doubt(st, 0, 0, 1.0, 3e-4, 0.0, kinds), in_doubt(st, 0, 0, 1.0, 4e-4, 0.0, kinds)
+    (True, False)
+    """
+    m = st.mean
+    dt = (time_ns - st.book[k, TIME]) / 1e9
+    e, n = geodesy.offset(m[k, NX], m[k, NY], m[k, NZ], height(st, k), x, y, z)
+    e -= dt * m[k, VE]
+    n -= dt * m[k, VN]
+    limit = kinds[row_of(st, k), K_DOUBT] + STALE_S * math.sqrt(m[k, VE] * m[k, VE] + m[k, VN] * m[k, VN])
+    return bool(e * e + n * n <= limit * limit)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -129,7 +187,8 @@ def take_position(
     """Update track k with a position at its own time; returns its squared distance (NIS, χ² with two degrees).
 
     A position newer than the state: predict, then correct. An older one: corrected with H = [I, −δ I] and the noise
-    of δ added, so that time never runs back. In: unit n-vector, covariance in m². Symmetric, deterministic.
+    of δ added, so that time never runs back. One beyond GATE_REPORT counts as so much less exact that it stands at
+    the gate (S·NIS/GATE_REPORT: Huber's weight). In: unit n-vector, covariance in m². Symmetric, deterministic.
 
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0; st.cov[0, 0] = st.cov[0, 4] = 1.0
@@ -143,7 +202,8 @@ def take_position(
     n -= dt * m[k, VN]
     sxx, sxy, syy = kalman.spread(st.cov, k, dt, q, rxx, rxy, ryy)
     nis: float = (syy * e * e - 2.0 * sxy * e * n + sxx * n * n) / (sxx * syy - sxy * sxy)
-    de, dn, dve, dvn = kalman.correct(st.cov, k, 1.0, dt, e, n, sxx, sxy, syy)
+    excess = max(nis / GATE_REPORT, 1.0)
+    de, dn, dve, dvn = kalman.correct(st.cov, k, 1.0, dt, e, n, excess * sxx, excess * sxy, excess * syy)
     m[k, VE] += dve
     m[k, VN] += dvn
     shift(st, k, de, dn)

@@ -16,9 +16,11 @@ from manara.kernels.states import (
     CAPACITY,
     COASTING,
     CONFIRMED,
+    CROWDED,
     FUTURE,
     FUTURE_NS,
     GATE_REPORT,
+    GROUND_FLAG,
     K_DOMAIN,
     K_HOLD,
     K_LATE,
@@ -32,7 +34,10 @@ from manara.kernels.states import (
     UNKNOWN_SITE,
     USED_ROWS,
     birth,
+    in_doubt,
     misfit,
+    model,
+    row_of,
     take_flags,
     take_position,
 )
@@ -41,8 +46,8 @@ from manara.kernels.tables import (
     ALT_REF,
     BORN,
     CHAIN_MAX,
-    CONFLICT,
     DOMAIN,
+    GROUND,
     GROUPS,
     HITS,
     IDENTITY,
@@ -61,7 +66,6 @@ from manara.kernels.tables import (
     SWEEP,
     TIME,
     TOP,
-    UPDATED,
     VE,
     VN,
     Store,
@@ -69,24 +73,14 @@ from manara.kernels.tables import (
     find,
     link,
 )
+from manara.kernels.twins import chained, mark, stands
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 GATE_PLOT = 12.25  # 3.5 σ
 HITS_TO_CONFIRM, MISSES_TO_CONFIRM, HITS_BLIND = 3, 1.5, 5
-
-
-@njit(cache=True, nogil=True)
-def model(kind: int, domain: int) -> int:
-    """Row of the table of kinds: the kind's own, or that of the domain where the kind is not known.
-
-    >>> model(1, 2), model(0, 1), model(0, 0)
-    (1, 7, 0)
-    """
-    if kind > 0:
-        return kind
-    return 7 if domain == 1 else 13 if domain == 2 else 9 if domain == 3 else 0
+QUICK_S, HITS_QUICK = 2.0, 6  # a sensor that looks so often shows clutter that lasts for some looks
 
 
 @njit(cache=True, nogil=True)
@@ -94,7 +88,7 @@ def sweep(order: I8, rows: PlotRows, sites: F8, seen_ns: I8, now_ns: int, kinds:
     """Take plots into the store.
 
     In: ``order`` (m,) rows in order of time; ``sites`` (s, 15), ``seen_ns`` (s,) time of each sensor's last plot (kept
-    here); ``kinds`` (K, 15). The store has room for m more rows (else CAPACITY is counted). Out: store and counts, in
+    here); ``kinds`` (16, 16). The store has room for m more rows (else CAPACITY is counted). Out: store and counts, in
     place. Any float and any time is allowed in the rows. Deterministic. 0.3 to 1 µs a plot.
 
     Each slice: an address names its track (within a wide gate); the rest is assigned optimally to confirmed tracks,
@@ -145,18 +139,18 @@ def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kin
 
 @njit(cache=True, nogil=True)
 def _by_address(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> bool:
-    """Give a labelled plot to the nearest track of its address; False where none is within the gate."""
-    k, best, best_d2 = find(st, plot.identity), -1, GATE_REPORT
+    """Give a labelled plot to the nearest track of its address; False where it cannot be of any of them."""
+    k, best, best_d2 = find(st, plot.identity), -1, np.inf
     t = plot.time_ns
     while k >= 0:
-        row = model(st.book[k, KIND], st.book[k, DOMAIN])
+        row = row_of(st, k)
         if (st.book[k, TIME] - t) / 1e9 <= kinds[row, K_LATE]:
             q = kinds[row, K_Q]
             d2 = misfit(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)[0]
             if d2 < best_d2:
                 best, best_d2 = k, d2
         k = st.book[k, NEXT]
-    if best < 0:
+    if best < 0 or (best_d2 > GATE_REPORT and not in_doubt(st, best, t, plot.x, plot.y, plot.z, kinds)):
         return False
     _take(plot, best, sites, seen_ns, kinds, st, counts)
     return True
@@ -207,7 +201,7 @@ def _assign(
         plot = pick(i, rows, pos, r, sites)
         for p in range(gate.near(grid, plot.x, plot.y, plot.z, around)):
             k = member[around[p]]
-            q = kinds[model(st.book[k, KIND], st.book[k, DOMAIN]), K_Q]
+            q = kinds[row_of(st, k), K_Q]
             c = gate.price(st, k, plot, q, GATE_PLOT)
             if c < 0.0:
                 gate.keep(count, col, cost, a, around[p], c)
@@ -227,7 +221,7 @@ def _assign(
 def _take(plot: Plot, k: int, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
     """Update track k with plot i, and learn from it what it says beside its position."""
     b, t = st.book, plot.time_ns
-    row = model(b[k, KIND], b[k, DOMAIN])
+    row = row_of(st, k)
     if (b[k, TIME] - t) / 1e9 > kinds[row, K_LATE]:
         counts[TOO_LATE] += 1
         return
@@ -235,22 +229,25 @@ def _take(plot: Plot, k: int, sites: F8, seen_ns: I8, kinds: F8, st: Store, coun
     counts[USED_ROWS] += 1
     take_position(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, kinds[row, K_Q])
     b[k, SWEEP], b[k, SEEN_BY], b[k, SEEN_AT] = st.head[GROUPS], plot.sensor + 1, t
-    if b[k, LIFE] != TENTATIVE or _enough(k, t, st):
-        b[k, LIFE] = CONFIRMED
     _label(k, plot.identity, st)
+    if b[k, LIFE] != TENTATIVE or (_enough(plot, k, st) and stands(st, k, kinds)):
+        b[k, LIFE] = CONFIRMED
     if b[k, HITS] % 8 == 0:
         v = st.mean[k]
         st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, v[NX], v[NY], v[NZ])
-    if b[k, HITS] >= HITS_TO_CONFIRM and b[k, NEXT] >= 0:
-        _conflict(k, t, st)
+    if b[k, LIFE] == CONFIRMED and chained(st, k):
+        mark(st, k, t)
     _learn(plot, k, kinds[row, K_HOLD], st)
 
 
 @njit(cache=True, nogil=True)
-def _enough(k: int, t: int, st: Store) -> bool:
-    """Three plots with at most two missing of what the sensors in range should have given; five where many see less."""
+def _enough(plot: Plot, k: int, st: Store) -> bool:
+    """Three plots with at most two missing of what the sensors in range should have given; five where many see less.
+    Echoes of a sensor that looks every second must last for six."""
     hits = st.book[k, HITS]
-    due = (t - st.book[k, BORN]) / 1e9 * st.fac[k, RATE] + 1.0
+    if plot.identity == 0 and plot.period_s < QUICK_S:
+        return bool(hits >= HITS_QUICK)
+    due = (plot.time_ns - st.book[k, BORN]) / 1e9 * st.fac[k, RATE] + 1.0
     return bool(hits >= HITS_BLIND or (hits >= HITS_TO_CONFIRM and due <= hits + MISSES_TO_CONFIRM))
 
 
@@ -273,24 +270,18 @@ def _learn(plot: Plot, k: int, hold_s: float, st: Store) -> None:
     if b[k, KIND] == 0:
         b[k, KIND] = plot.kind
     take_flags(st, k, plot.time_ns, plot.flags, hold_s)
+    if plot.identity != 0:  # what answers also says where it stands; an echo does not
+        b[k, GROUND] = plot.flags & GROUND_FLAG
     b[k, SOURCES] |= plot.bit
-
-
-@njit(cache=True, nogil=True)
-def _conflict(k: int, t: int, st: Store) -> None:
-    """As in ``follow``: two lasting tracks of one address are two craft."""
-    b = st.book
-    j = find(st, b[k, IDENTITY])
-    while j >= 0:
-        if j != k and b[j, HITS] >= HITS_TO_CONFIRM and b[j, UPDATED] >= b[k, BORN] and b[k, UPDATED] >= b[j, BORN]:
-            b[j, CONFLICT], b[k, CONFLICT] = t, t
-        j = b[j, NEXT]
 
 
 @njit(cache=True, nogil=True)
 def _begin(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
     """A tentative track from a plot that nothing else explains."""
     t, domain = plot.time_ns, plot.domain
+    if plot.identity != 0 and chain_length(st, plot.identity) >= CHAIN_MAX:
+        counts[CROWDED] += 1
+        return
     if kinds[plot.kind, K_DOMAIN] > 0.0:
         domain = int(kinds[plot.kind, K_DOMAIN])
     row = model(plot.kind, domain)

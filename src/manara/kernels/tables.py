@@ -4,7 +4,8 @@ A ``Store`` is a tuple of arrays. Row k is one track:
 
     mean (n, 8)   float64  [nx, ny, nz, alt_m, ve_mps, vn_mps, vu_mps, heading_rad]   n-vector: see ``geodesy``
     cov  (n, 10)  float64  see ``kalman``
-    fac  (n, 4)   float64  [mean interval between updates s, expected plots per s, smallest squared distance, spare]
+    fac  (n, 4)   float64  [mean interval between updates s, expected plots per s, spare, since when it agrees with a
+                           twin: seconds of its life plus one, 0 for not]
     book (n, 24)  int64    times in ns, the rest as the constants below say
 
 ``keys`` and ``rows`` are an open-addressing hash table from identity to the newest track that claims it; further
@@ -23,7 +24,7 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 NX, NY, NZ, ALT, VE, VN, VU, HEADING = range(8)
-INTERVAL, RATE, NIS, SPARE = range(4)
+INTERVAL, RATE, NIS, SINCE = range(4)
 (
     TIME,  # of the state
     UPDATED,  # time of the last position taken

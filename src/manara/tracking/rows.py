@@ -77,7 +77,7 @@ def tracks(out: Read, serial: int) -> Tracks:
     """What ``kernels.life.read`` gave, as the record table.
 
     >>> from manara.kernels import life
-    >>> none = life.read(tables.blank(1, 16), np.zeros(0, np.int64), 0, np.zeros((14, 15)))
+    >>> none = life.read(tables.blank(1, 16), np.zeros(0, np.int64), 0, np.zeros((16, 16)))
     >>> len(tracks(none, 0))
     0
     """
