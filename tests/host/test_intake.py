@@ -15,7 +15,7 @@ def test_order_of_arrival_is_kept():
 
 
 def test_what_does_not_fit_is_dropped_and_counted_for_its_feed_alone(monkeypatch):
-    monkeypatch.setattr(intake, "QUEUE_BYTES", 100)
+    monkeypatch.setattr(intake, "QUEUE_BYTES", 100 + intake.CHUNK_COST)
     queue = Intake(2)
     queue.offer(0, b"x" * 90, 1)
     queue.offer(0, b"y" * 20, 2)

@@ -65,7 +65,8 @@ def _put(one: Any, feed: int, received_ns: int, got: Gathered) -> str:
     if one["geometry"].get("type") != "Point":
         got.count("geojson other geometry")
         return ""
-    where = [_number(x) for x in one["geometry"].get("coordinates") or ()][:3]
+    told = one["geometry"].get("coordinates")
+    where = [_number(x) for x in told[:3]] if isinstance(told, list) else []
     if len(where) < 2 or not (abs(where[0]) <= 180 and abs(where[1]) <= 90):
         return "bad_position"
     properties = one.get("properties")

@@ -71,10 +71,10 @@ class Outbox:
 
 
 def init(feeds: tuple[FeedConfig, ...], stale_s: float = 15.0) -> State:
-    """A room for each feed; formats that are named get their decoder at once."""
+    """A room for each feed; formats that are named get their decoder at once, a family (adsb) is guessed within."""
     state = State([FeedRoom(config, i) for i, config in enumerate(feeds)], int(stale_s * SECOND_NS))
     for room in state.rooms:
-        if room.config.format != "auto":
+        if room.config.format in formats.table():
             _settle(room, room.config.format, "")
     return state
 
@@ -129,7 +129,7 @@ def _wait(room: FeedRoom, chunk: Chunk) -> list[Batch]:
     if not room.waiting:
         room.waiting_since_ns = chunk.received_ns
     if chunk.whole:  # a datagram is a unit: guess from it alone
-        guessed = formats.guess(chunk.data)
+        guessed = formats.guess(chunk.data, formats.names(room.config.format))
         if guessed is None:
             return [_note(room, _refuse(chunk.data, "unknown_format"), chunk.received_ns)]
         _settle(room, guessed.name, guessed.said)
@@ -147,7 +147,7 @@ def _tire_of_waiting(room: FeedRoom, now_ns: int) -> list[Batch]:
 
 
 def _guess_now(room: FeedRoom, received_ns: int) -> list[Batch]:
-    guessed = formats.guess(room.waiting)
+    guessed = formats.guess(room.waiting, formats.names(room.config.format))
     data, room.waiting = room.waiting, b""
     if guessed is None:
         room.detail = "format not recognised: name it with --format"

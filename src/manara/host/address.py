@@ -51,11 +51,25 @@ def parse(url: str) -> Address:
     if split.scheme == "serial":
         return Address("serial", path=split.path, query=query)
     host, group = split.hostname or "", split.username or ""
+    check_host(host, url)
+    check_host(group, url)
     if not port:
         raise BadInput("no port", url, "write host:port")
     if split.scheme == "udp" and not group and _is_multicast(host):
         host, group = "0.0.0.0", host  # noqa: S104 - a multicast feed is heard on every interface unless one is named
     return Address(split.scheme, host or "127.0.0.1", port, group, "", query)
+
+
+def check_host(host: str, where: str) -> None:
+    """Refuse what can be no name of a machine: the system's look-up would raise in the middle of things."""
+    try:
+        if host:
+            host.encode("idna")
+        fits = "\0" not in host
+    except UnicodeError:
+        fits = False
+    if not fits:
+        raise BadInput(f"no name of a machine: {host!r}", where)
 
 
 def _is_multicast(host: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from manara.host import bounds
 from manara.host.problems import BadInput
 from manara.records.config import NodeConfig
 from manara.records.sensors import Sensor
@@ -27,6 +28,7 @@ def node_config(path: Path) -> NodeConfig:
         more = sensors(path.parent / str(sensors_file))
         config = msgspec.structs.replace(config, sensors=(*config.sensors, *more))
     _check_names(config, path)
+    bounds.check(config, str(path))
     return config
 
 
@@ -47,18 +49,22 @@ def sensors(path: Path) -> tuple[Sensor, ...]:
         extra = ", ".join(table) or "nothing"
         raise BadInput(f"expected [[sensor]] tables, found {extra}", str(path), "see docs/how-to/sensors-file.md")
     try:
-        return msgspec.convert(tuple(rows), tuple[Sensor, ...])
+        found = msgspec.convert(tuple(rows), tuple[Sensor, ...])
     except msgspec.ValidationError as fault:
         raise BadInput(str(fault), str(path), "see docs/how-to/sensors-file.md") from None
+    bounds.check_sensors(found, str(path))
+    return found
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain values. Raises BadInput for a file that is missing, unreadable, too large or malformed."""
     try:
-        if path.stat().st_size > FILE_BYTES:
+        with path.open("rb") as file:
+            text = file.read(FILE_BYTES + 1)  # a pipe or a device states no size
+        if len(text) > FILE_BYTES:
             raise BadInput("larger than 16 MiB", str(path), "is this the right file?")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text.decode("utf-8"))
     except OSError as fault:
         raise BadInput(f"cannot be read: {fault.strerror or fault}", str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:  # of TOML, of UTF-8, or a NUL in the name
         raise BadInput(f"not TOML: {fault}", str(path)) from None

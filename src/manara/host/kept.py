@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from manara.host import bounds
 from manara.host.disk import FolderDisk
 from manara.host.problems import BadInput
 from manara.node import state as node
@@ -139,11 +140,13 @@ def read_config(folder: Path) -> NodeConfig:
     """The configuration under which a folder was recorded. Raises BadInput."""
     path = folder / CONFIG_NAME
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=NodeConfig)
+        config = msgspec.msgpack.decode(path.read_bytes(), type=NodeConfig)
     except OSError as fault:
         raise BadInput(f"no recording of a node: {fault.strerror}", str(folder), "name a node's folder") from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as fault:
         raise BadInput(f"damaged: {fault}", str(path)) from None
+    bounds.check(config, str(path))  # a folder may come from anybody
+    return config
 
 
 def open_folder(folder: Path) -> FolderDisk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from manara.records.columns import I8
 from manara.records.inputs import Chunk, FeedState, Input
 
 FILE_BYTES = 4 << 30
+PIPE_BYTES = 256 << 20  # of a pipe, which does not say its size
+UNPACK_BYTES = 1 << 20
+BOMB_BYTES = 64 << 20  # a gzip may unpack to so much, however small it is,
+BOMB_RATIO = 100  # or to so many times its size
 DAY_NS = 86_400_000_000_000
 WINDOW_NS = 250_000_000  # units of one window make one chunk
 UNTIMED_PER_S = 500  # units a second when the recording holds no time at all
@@ -50,25 +55,40 @@ def read(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise BadInput("is a folder", str(path), "name the files in it, or `manara playback` for a node's folder")
-        if path.stat().st_size > FILE_BYTES:
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
+            raise BadInput("is no file", str(path), "a device never ends; copy a part of it into a file")
+        if found.st_size > FILE_BYTES:
             raise BadInput("larger than 4 GiB", str(path), "cut it into parts")
-        data = path.read_bytes()
-    except OSError as fault:
-        raise BadInput(f"cannot be read: {fault.strerror or fault}", str(path)) from None
+        with path.open("rb") as file:
+            data = file.read(-1 if stat.S_ISREG(found.st_mode) else PIPE_BYTES + 1)
+    except (OSError, ValueError) as fault:  # ValueError: a NUL in the name
+        raise BadInput(f"cannot be read: {getattr(fault, 'strerror', None) or fault}", str(path)) from None
+    if stat.S_ISFIFO(found.st_mode) and len(data) > PIPE_BYTES:
+        raise BadInput("a pipe of more than 256 MiB", str(path), "write it to a file first")
     if data[:2] == b"\x1f\x8b":
         return _gunzip(data, path)
     return data
 
 
 def _gunzip(data: bytes, path: Path) -> bytes:
+    """In pieces: a bomb is seen by its ratio long before it fills the memory. Feeds pack four to thirty times."""
+    most = min(FILE_BYTES, max(BOMB_BYTES, BOMB_RATIO * len(data)))
+    pieces, size = [], 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-            plain = packed.read(FILE_BYTES + 1)
+            while piece := packed.read(UNPACK_BYTES):
+                pieces.append(piece)
+                size += len(piece)
+                if size > most:
+                    break
     except (OSError, EOFError, zlib.error) as fault:
         raise BadInput(f"broken gzip: {fault}", str(path), "copy it again") from None
-    if len(plain) > FILE_BYTES:
+    if size > FILE_BYTES:
         raise BadInput("unpacks to more than 4 GiB", str(path), "cut it into parts")
-    return plain
+    if size > most:
+        raise BadInput(f"unpacks to more than {BOMB_RATIO} times its size", str(path), "a bomb? unpack it first")
+    return b"".join(pieces)
 
 
 def settle_format(data: bytes, path: str, wanted: str = "auto") -> tuple[str, str]:

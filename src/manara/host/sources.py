@@ -185,7 +185,7 @@ async def _serial(feed: Feed) -> None:
 
     loop = asyncio.get_running_loop()
     path, baud = feed.address.path, feed.address.query.get("baud", "38400")
-    if not baud.isdigit():
+    if not (baud.isascii() and baud.isdigit() and 0 < len(baud) <= 7):
         raise BadInput(f"not a speed: {baud!r}", f"serial://{path}", "write ?baud=38400")
     attempt = 0
     while True:
@@ -197,7 +197,7 @@ async def _serial(feed: Feed) -> None:
                     data = await loop.run_in_executor(None, port.read, 4096)
                     if data:
                         feed.heard(data)
-        except (serial.SerialException, OSError) as fault:
+        except (serial.SerialException, OSError, ValueError) as fault:
             wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
             feed.tell("lost", f"{' '.join(str(fault).split())}; next try in {wait_s:.0f} s")
             attempt += 1

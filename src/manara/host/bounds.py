@@ -1,0 +1,124 @@
+"""What a configuration may say: numbers that mean something, names of formats that exist, addresses that can be one.
+
+A file can be read by the parser and still hold a port of -1, a period of NaN or a format that nobody wrote. Each is
+said in one line before anything is opened, not by a traceback an hour later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from manara.host import address
+from manara.host.problems import BadInput
+from manara.records.config import ExitConfig, NodeConfig
+from manara.records.sensors import FeedConfig, Sensor
+
+CAPACITY = 1_048_576  # tracks to make room for at first
+STALE_S = 86_400.0 * 365
+EXIT_PERIOD_S = (0.05, 86_400.0)
+HEIGHT_M = 100_000.0
+FAR_M = 1e8
+DOMAINS = ("air", "sea", "surface")
+
+Rule = tuple[str, float, float]  # field, lowest, highest
+
+_NODE: tuple[Rule, ...] = (("capacity", 1, CAPACITY), ("stale_s", 0.001, STALE_S), ("desk_port", 0, 65_535))
+_FEED: tuple[Rule, ...] = (
+    ("receiver_lat_deg", -90, 90),
+    ("receiver_lon_deg", -180, 180),
+    ("range_max_m", 1, FAR_M),
+)
+_SENSOR: tuple[Rule, ...] = (
+    ("sac", 0, 255),
+    ("sic", 0, 255),
+    ("lat_deg", -90, 90),
+    ("lon_deg", -180, 180),
+    ("height_m", -HEIGHT_M, HEIGHT_M),
+    ("sigma_range_m", 0.001, FAR_M),
+    ("sigma_azimuth_deg", 1e-6, 180),
+    ("sigma_m", 0.001, FAR_M),
+    ("range_max_m", 1, FAR_M),
+    ("period_s", 0.001, 86_400),
+    ("detection_probability", 0.001, 1),
+)
+_EXIT: tuple[Rule, ...] = (("period_s", *EXIT_PERIOD_S), ("sac", 0, 255), ("sic", 0, 255))
+_MAY_BE_UNKNOWN = frozenset({"receiver_lat_deg", "receiver_lon_deg", "lat_deg", "lon_deg"})  # NaN: not said
+
+
+def check(config: NodeConfig, where: str) -> None:
+    """Refuse what cannot be meant. Raises BadInput with the key and its range."""
+    _texts(config, where)
+    _numbers(config, _NODE, "", where)
+    if "/" in config.name:
+        raise BadInput(f"name: {config.name!r} holds a slash", where, "a name is no path; use folder")
+    address.check_host(config.desk_host, where)
+    for feed in config.feeds:
+        check_feed(feed, where)
+    check_sensors(config.sensors, where)
+    for one in config.exits:
+        _exit(one, where)
+
+
+def check_sensors(sensors: Iterable[Sensor], where: str) -> None:
+    """The same for sensors. Raises BadInput."""
+    for one in sensors:
+        _texts(one, where)
+        _numbers(one, _SENSOR, f"sensor {one.name!r}: ", where)
+        if one.domain not in DOMAINS:
+            raise BadInput(f"sensor {one.name!r}: no domain {one.domain!r}", where, f"one of {', '.join(DOMAINS)}")
+
+
+def check_feed(feed: FeedConfig, where: str) -> None:
+    """The same for one feed: its address, its format, its editions. Raises BadInput."""
+    from manara.feeds import formats
+    from manara.feeds.decoder import Options
+
+    _texts(feed, where)
+    _numbers(feed, _FEED, f"feed {feed.name!r}: ", where)
+    address.parse(feed.url)
+    named = formats.names(feed.format)
+    if not named:
+        known = ", ".join(formats.table())
+        raise BadInput(f"feed {feed.name!r}: unknown format {feed.format!r}", where, f"one of {known}")
+    for name in named:
+        try:
+            formats.table()[name].new(Options(editions=dict(feed.editions)))
+        except ValueError as fault:
+            raise BadInput(f"feed {feed.name!r}: {fault}", where) from None
+
+
+def _exit(one: ExitConfig, where: str) -> None:
+    from manara.feeds import outgoing
+
+    _numbers(one, _EXIT, f"exit {one.name!r}: ", where)
+    if one.format not in outgoing.FORMATS:
+        known = ", ".join(outgoing.FORMATS)
+        raise BadInput(f"exit {one.name!r}: unknown format {one.format!r}", where, f"one of {known}")
+    at = address.parse(one.url)
+    if at.scheme == "file" and not at.path.rpartition("/")[2].strip("."):
+        raise BadInput(f"exit {one.name!r}: {one.url!r} names no file", where)
+
+
+def _numbers(record: msgspec.Struct, rules: tuple[Rule, ...], what: str, where: str) -> None:
+    for name, low, high in rules:
+        value = getattr(record, name)
+        unknown = name in _MAY_BE_UNKNOWN and math.isnan(value)
+        if not (unknown or low <= value <= high):
+            raise BadInput(f"{what}{name} is {value}", where, f"from {low:g} to {high:g}")
+
+
+def _texts(value: Any, where: str) -> None:
+    """No control characters anywhere: a NUL ends a path, an escape paints on the operator's terminal."""
+    if isinstance(value, str) and any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
+        raise BadInput(f"a control character in {value[:40]!r}", where)
+    if isinstance(value, msgspec.Struct):
+        value = [getattr(value, name) for name in value.__struct_fields__]
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple):
+        for one in value:
+            _texts(one, where)
