@@ -223,3 +223,51 @@ def test_the_demo_lives():
     assert all(f["rejects_total"] < 0.01 * max(f["records_total"], 100) for f in health["feeds"]), health["feeds"]
     assert all(f["records_total"] for f in health["feeds"])
     stopped(child)
+
+
+def test_what_cannot_work_is_said_before_the_work(tmp_path, capsys):
+    fleet(tmp_path / "a.nmea")
+    (tmp_path / "empty.nmea").write_bytes(b"")
+    (tmp_path / "no.parquet").write_bytes(b"no parquet")
+    nmea, out = str(tmp_path / "a.nmea"), str(tmp_path / "t.parquet")
+    for said, words in (
+        (("track", "udp://127.0.0.1:5", "--out", out), "is live"),
+        (("track", "-", "--out", out), "is live"),
+        (("track", nmea, "--out", str(tmp_path / "no" / "t.parquet")), "its folder does not exist"),
+        (("track", nmea, "--out", str(tmp_path)), "is a folder"),
+        (("feeds", "decode", "ais", str(tmp_path / "empty.nmea")), "is empty"),
+        (("feeds", "decode", "ais", "-"), "manara watch -"),
+        (("feeds", "encode", "ais", str(tmp_path / "none.parquet")), "No such file"),
+        (("feeds", "encode", "ais", str(tmp_path / "no.parquet")), "not a tracks file"),
+    ):
+        code, _, err = run(capsys, *said)
+        assert (code, len(err.splitlines())) == (2, 1), err
+        assert words in err
+
+
+def test_a_moment_without_tracks_is_no_empty_picture(tmp_path, capsys):
+    out = str(tmp_path / "t.parquet")
+    assert run(capsys, "track", fleet(tmp_path / "a.nmea"), "--out", out)[0] == 0
+    code, _, err = run(capsys, "feeds", "encode", "sbs", out, "--at", "1999-01-01")
+    assert code == 2
+    assert "no track at that time" in err
+
+
+def test_a_live_feed_says_on_the_terminal_what_it_is(tmp_path):
+    port, ais = free_port(), free_port()
+    child = start("watch", f"tcp-listen://127.0.0.1:{ais}", "--no-browser", "--port", str(port))
+    until(lambda: fetch(port, "/api/health"))
+    said = {"mmsi": 291000001, "lat": -47.0, "lon": -120.0, "speed": 10.0, "course": 90.0}
+    with socket.create_connection(("127.0.0.1", ais)) as out:
+        out.sendall(encode.sentences(1, said) * 60)
+        until(lambda: fetch(port, "/api/health")["tracks"] == 1)
+        time.sleep(1.5)
+    err = stopped(child)
+    assert "live, ais – " in err
+    assert len(err.splitlines()) < 8, "only a change is worth a line"
+
+
+def test_no_help_mixes_files_with_live_feeds(capsys):
+    _, out, _ = run(capsys, "watch", "--help")
+    sources = [word for word in out.rpartition("example:")[2].split()[2:] if not word.startswith("-")]
+    assert {"://" in one for one in sources} == {True}

@@ -11,6 +11,8 @@ from manara.host.problems import BadInput
 if TYPE_CHECKING:
     from manara.records.sensors import Sensor
 
+EDITION_DOUBT = "more than a tenth was refused: is the edition right? (--edition CAT=ED)"
+
 Commands = Any  # argparse keeps the type of subparsers to itself
 
 
@@ -26,15 +28,19 @@ def command(commands: Commands, name: str, summary: str, example: str) -> argpar
     return made
 
 
-def sources(parser: argparse.ArgumentParser) -> None:
+FILES = "files, gzip or not"
+FILES_OR_LIVE = f"{FILES}; or live: -, udp://[group@]host:port, tcp://…, tcp-listen://…, serial:///dev/…"
+
+
+def sources(parser: argparse.ArgumentParser, what: str) -> None:
     """SOURCE... with what says how to read them."""
-    parser.add_argument(
-        "source", nargs="+", help="file, -, udp://[group@]host:port, tcp://…, tcp-listen://…, serial:///dev/…"
-    )
-    parser.add_argument("--format", default="auto", help="format of all sources; default: guessed")
-    parser.add_argument("--sensors", type=Path, help="TOML file of [[sensor]] tables: sites and noise")
+    parser.add_argument("source", metavar="SOURCE", nargs="+", help=what)
+    parser.add_argument("--format", default="auto", metavar="F", help="format of all sources; default: guessed")
+    parser.add_argument("--sensors", type=Path, metavar="FILE", help="TOML file of [[sensor]] tables: sites and noise")
     edition(parser)
-    parser.add_argument("--date", default="", help="day of recordings that hold only a time of day, YYYY-MM-DD")
+    parser.add_argument(
+        "--date", default="", metavar="DAY", help="day of recordings that hold only a time of day, YYYY-MM-DD"
+    )
     parser.add_argument("--receiver", default="", metavar="LAT,LON", help="where the receiver stands, degrees")
 
 
@@ -51,7 +57,9 @@ def edition(parser: argparse.ArgumentParser) -> None:
 
 def desk(parser: argparse.ArgumentParser) -> None:
     """--port and --no-browser."""
-    parser.add_argument("--port", type=int, default=8777, help="port of the desk on 127.0.0.1 (default 8777)")
+    parser.add_argument(
+        "--port", type=int, default=8777, metavar="P", help="port of the desk on 127.0.0.1 (default 8777)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import sys
 
 from manara.cli import arguments
+
+PATIENCE_S = 1.0  # of whoever waits; then a line says why
 
 
 def add(commands: arguments.Commands) -> None:
@@ -15,10 +18,14 @@ def add(commands: arguments.Commands) -> None:
         commands, "demo", "a living map of a fictional sea, one machine, one seed", "manara demo --port 8777"
     )
     arguments.desk(demo)
-    demo.add_argument("--scenario", default="lantern", help="name or TOML file of the scenario (default lantern)")
-    demo.add_argument("--seed", type=int, default=1, help="of the world (default 1)")
-    demo.add_argument("--speed", type=float, default=20.0, help="of the clock (default 20)")
-    demo.add_argument("--duration", type=float, help="end after so many seconds")
+    demo.add_argument(
+        "--scenario", default="lantern", metavar="NAME", help="name or TOML file of the scenario (default lantern)"
+    )
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another traffic (default 1)")
+    demo.add_argument(
+        "--speed", type=float, default=20.0, metavar="X", help="of the clock, times real time (default 20)"
+    )
+    demo.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     demo.set_defaults(run=run)
 
 
@@ -31,7 +38,15 @@ async def _run(args: argparse.Namespace) -> int:
     from manara.cli import serving
     from manara.exercise import demo
 
+    patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
     preparing = asyncio.ensure_future(demo.prepare(args.scenario, args.seed, args.speed))
     await asyncio.to_thread(importlib.import_module, "manara.desk.serve")  # while the world is made
-    made = await preparing
+    try:
+        made = await preparing
+    finally:
+        patience.cancel()
     return await serving.run(made.running, made.work(), args)
+
+
+def _say_why_it_takes() -> None:
+    print("manara: making the sea and its craft; the map opens in a few seconds", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manara.cli import arguments
+from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
     from manara.feeds.decoder import Format, Options
@@ -30,7 +31,7 @@ def add(commands: arguments.Commands) -> None:
     decode.add_argument(
         "format", metavar="FORMAT", help="ais, adsb, asterix, cot, geojson, radar-nmea, one of their forms, or auto"
     )
-    decode.add_argument("file", metavar="FILE", type=Path, help="a file, gzip or not")
+    decode.add_argument("file", metavar="FILE", type=Path, help="a recording, gzip or not")
     decode.add_argument(
         "--json", action="store_true", help="one JSON line per record on stdout, the summary last on stderr"
     )
@@ -62,7 +63,11 @@ def run_decode(args: argparse.Namespace) -> int:
     from manara.feeds.decoder import Options
     from manara.host import recording
 
+    if str(args.file) == "-":
+        raise BadInput("standard input is not read here", "-", "write it to a file, or: manara watch -")
     data = recording.read(args.file)
+    if not data:
+        raise BadInput("is empty", str(args.file))
     name, said = recording.settle_format(data, str(args.file), args.format)
     lat_deg, lon_deg = arguments.receiver(args.receiver)
     options = Options(editions=arguments.editions(args.edition), receiver_lat_deg=lat_deg, receiver_lon_deg=lon_deg)
@@ -135,7 +140,7 @@ def _print_summary(one: Format, batches: list[Batch], took_s: float) -> None:
         detail = next((r.detail for r in all_of_it.rejects if r.why == why and r.detail), "")
         print(f"  {n:>10,}  {why}" + (f"  e.g. {detail}" if detail else ""))
     if share > 10 and one.family == "asterix":
-        print("more than a tenth was refused: is the edition right? (--edition CAT=ED)")
+        print(arguments.EDITION_DOUBT)
 
 
 def run_encode(args: argparse.Namespace) -> int:
@@ -144,6 +149,9 @@ def run_encode(args: argparse.Namespace) -> int:
     from manara.host import track_file
 
     tracks, particulars, now_ns = track_file.read(args.tracks, args.at)
+    if not len(tracks):
+        when = "no track at that time" if args.at else "holds no track"
+        raise BadInput(when, str(args.tracks), "choose a later --at" if args.at else "")
     for piece in outgoing.encode(args.format, tracks, particulars, now_ns):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()

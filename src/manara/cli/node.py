@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 from manara.cli import arguments
 from manara.host.problems import BadInput
@@ -18,8 +19,8 @@ title = "Harbour watch"
 desk_host = "127.0.0.1"
 desk_port = 8777
 
-# Feeds in. url: a file, "-", udp://[group@]host:port, tcp://host:port, tcp-listen://host:port,
-# serial:///dev/ttyUSB0?baud=38400. format: guessed when left out.
+# Feeds in. url: udp://[group@]host:port, tcp://host:port, tcp-listen://host:port,
+# serial:///dev/ttyUSB0?baud=38400 or "-" (standard input). format: guessed when left out.
 [[feeds]]
 name = "ais"
 url = "tcp-listen://127.0.0.1:10110"
@@ -59,9 +60,9 @@ def add(commands: arguments.Commands) -> None:
     init.set_defaults(run=run_init)
     run = arguments.command(inner, "run", "run a node; what it heard survives a crash", "manara node run harbour.toml")
     run.add_argument("config", metavar="CONFIG.toml", type=Path)
-    run.add_argument("--port", type=int, help="port of the desk; default: from the configuration")
+    run.add_argument("--port", type=int, metavar="P", help="port of the desk; default: from the configuration")
     run.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    run.add_argument("--duration", type=float, help="end after so many seconds")
+    run.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     run.set_defaults(run=run_node)
 
 
@@ -106,11 +107,7 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
     if kept.begun_anew:
         print(f"feeds or sensors changed: the earlier journal is now in {folder / kept.begun_anew}", file=sys.stderr)
     if kept.runner.sequence:
-        print(
-            f"recovered step {kept.runner.sequence:,} from {folder}: {said.frames:,} steps replayed, "
-            f"{said.torn_bytes:,} torn bytes cut, {len(said.poison)} poison inputs skipped",
-            file=sys.stderr,
-        )
+        print(f"recovered step {kept.runner.sequence:,} from {folder}: {_recovered(said)}", file=sys.stderr)
     if kept.runner.halted:
         print(f"manara: {folder}: {kept.runner.halted.why}: {kept.runner.halted.detail}", file=sys.stderr)
     face = Face(loaded.title or loaded.name, "live")
@@ -119,3 +116,13 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
         return await serving.run(running, running.run_live(), args)
     finally:
         kept.close()
+
+
+def _recovered(said: Any) -> str:
+    """What the recovery did, in words; what did not happen is not mentioned."""
+    parts = [f"{said.frames:,} steps replayed"]
+    if said.torn_bytes:
+        parts.append(f"{said.torn_bytes:,} bytes of an unfinished write cut off the end")
+    if said.poison:
+        parts.append(f"{len(said.poison)} inputs skipped that had brought the node down twice")
+    return ", ".join(parts)

@@ -18,8 +18,8 @@ def add(commands: arguments.Commands) -> None:
         commands, "playback", "what a node heard, played again on the desk", "manara playback harbour.node --speed 10"
     )
     playback.add_argument("folder", metavar="DIR", type=Path, help="the folder of a node (journal and configuration)")
-    playback.add_argument("--speed", type=float, default=1.0, help="against real time (default 1)")
-    playback.add_argument("--duration", type=float, help="end after so many seconds")
+    playback.add_argument("--speed", type=float, default=1.0, metavar="X", help="times real time (default 1)")
+    playback.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     arguments.desk(playback)
     playback.set_defaults(run=run)
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from manara.host.running import Running
 
 
+STATES = {"stale": "silent", "lost": "not connected"}  # the desk's words for the states of a feed
+
+
 async def run(running: Running, work: Coroutine[Any, Any, None], args: argparse.Namespace) -> int:
     """Serve the desk while ``work`` feeds the node. Ends on Ctrl+C, SIGTERM, after ``args.duration`` seconds, or when
     something fails; when the work itself ends (a recording is over) the desk stays. Raises BadInput."""
@@ -31,12 +34,13 @@ async def run(running: Running, work: Coroutine[Any, Any, None], args: argparse.
     desk = asyncio.ensure_future(serve(running, host, args.port, lambda port: _tell(host, port, args)))
     fed = asyncio.ensure_future(work)
     stopped = asyncio.ensure_future(stop.wait())
+    said = asyncio.ensure_future(_say_feeds(running))
     try:
-        await _until_over(desk, fed, stopped, getattr(args, "duration", None), args)
+        await _until_over(desk, fed, stopped, getattr(args, "duration", None), (host, args.port))
     finally:
-        for task in (desk, fed, stopped):
+        for task in (desk, fed, stopped, said):
             task.cancel()
-        await asyncio.gather(desk, fed, stopped, return_exceptions=True)
+        await asyncio.gather(desk, fed, stopped, said, return_exceptions=True)
         running.close()
     return 0
 
@@ -46,7 +50,7 @@ async def _until_over(
     fed: asyncio.Future[None],
     stopped: asyncio.Future[Any],
     duration_s: float | None,
-    args: argparse.Namespace,
+    address: tuple[str, int],
 ) -> None:
     waiting: set[asyncio.Future[Any]] = {desk, fed, stopped}
     ends = None if duration_s is None else asyncio.get_running_loop().time() + duration_s
@@ -54,25 +58,44 @@ async def _until_over(
         left = None if ends is None else max(0.0, ends - asyncio.get_running_loop().time())
         done, _ = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            _raise_plainly(task, args)
+            _raise_plainly(task, address if task is desk else None)
         if not done or stopped in done or desk in done:
             return
         waiting -= done  # the recording is over; its last picture stays on the desk
         print("the recording is over; the last picture stays (Ctrl+C ends)", file=sys.stderr, flush=True)
 
 
-def _raise_plainly(task: asyncio.Future[Any], args: argparse.Namespace) -> None:
+def _raise_plainly(task: asyncio.Future[Any], address: tuple[str, int] | None) -> None:
+    """What ended a task, in one line where it is the machine's fault. ``address``: of the desk, if it was the desk."""
     fault = task.exception()
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     if isinstance(fault, OSError):
-        raise BadInput(
-            f"the desk cannot open its port: {fault.strerror or fault}",
-            f"127.0.0.1:{args.port}",
-            "choose another: --port",
-        ) from None
+        said = fault.strerror or str(fault)
+        if address is None:
+            raise BadInput(f"the node stopped: {said}", str(fault.filename or "")) from None
+        where = f"{address[0]}:{address[1]}"
+        raise BadInput(f"the desk cannot open its port: {said}", where, "choose another: --port") from None
     if fault is not None:
         raise fault
+
+
+async def _say_feeds(running: Running) -> None:
+    """A line on standard error when a live feed begins, is recognised, falls silent or is lost: a terminal without a
+    browser is told too. The demo's feeds are its own affair."""
+    if running.mode != "live":
+        return
+    known: dict[str, tuple[str, str]] = {}
+    sequence = 0
+    while True:
+        views = await running.wait(sequence)
+        sequence = views.sequence
+        for feed in views.health:
+            now = (STATES.get(feed.state, feed.state), feed.format)
+            if known.get(feed.name) != now:
+                known[feed.name] = now
+                words = " – ".join(x for x in (", ".join(x for x in now if x), feed.detail) if x)
+                print(f"{feed.name}: {words}", file=sys.stderr, flush=True)
 
 
 def _tell(host: str, port: int, args: argparse.Namespace) -> None:

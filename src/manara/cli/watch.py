@@ -22,12 +22,14 @@ def add(commands: arguments.Commands) -> None:
         commands,
         "watch",
         "your own feeds on the map: files, sockets, serial ports",
-        "manara watch tcp://192.0.2.7:30005 harbour.nmea",
+        "manara watch tcp://192.0.2.7:30005 udp://0.0.0.0:10110",
     )
-    arguments.sources(watch)
+    arguments.sources(watch, arguments.FILES_OR_LIVE)
     arguments.desk(watch)
-    watch.add_argument("--speed", type=float, default=1.0, help="of recordings, against real time (default 1)")
-    watch.add_argument("--duration", type=float, help="end after so many seconds")
+    watch.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="of recordings, times real time (default 1)"
+    )
+    watch.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     watch.set_defaults(run=run)
 
 

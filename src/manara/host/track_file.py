@@ -22,11 +22,11 @@ def read(path: Path, at: str = "") -> tuple[Tracks, dict[int, Particulars], int]
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:  # opened here: the library's own words on a missing file fill three lines
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as fault:
-        raise BadInput(
-            f"not a tracks file: {' '.join(str(fault).split())[:120]}", str(path), "write one with `manara track`"
-        ) from None
+        said = f"cannot be read: {fault.strerror}" if getattr(fault, "strerror", None) else "not a tracks file"
+        raise BadInput(said, str(path), "write one with `manara track`") from None
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
     if missing := [name for name in COLUMNS if name not in columns]:
         said = f"not a tracks file, or an older one: no column {missing[0]}"
