@@ -8,5 +8,6 @@
     rows      between record tables and kernels
 
 The arithmetic is in ``kernels``: ``follow`` (reports), ``sensing`` ─▶ ``sweep`` with ``gate`` and ``assignment``
-(plots), ``states`` (one track), ``life`` (ageing and reading), ``tables`` (the store), ``kalman``, ``geodesy``.
+(plots), ``twins`` (tracks of one identity), ``states`` (one track), ``life`` (ageing and reading), ``tables`` (the
+store), ``kalman``, ``geodesy``.
 """
