@@ -53,6 +53,10 @@ class Words {
     return fill(text, { n: count(n), ...places })
   }
 
+  has(key: string): boolean {
+    return key in en
+  }
+
   // A word for a value of the records: kind.*, life.*, flag.*; the value itself where there is none.
   word(group: string, value: string): string {
     const key = `${group}.${value}`
