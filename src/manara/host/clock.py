@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from manara.node.durable.clock import NodeClock
+
 
 class Clock(Protocol):
     """The node's time: ns since 1970 UTC, and how fast it runs against the wall."""
@@ -21,17 +23,21 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The machine's clock."""
+    """The machine's clock, which never goes back: set back by a day, it runs on from where it stood, and the gap
+    closes slowly. Otherwise whoever waits for the next second would wait for a day."""
 
     speed = 1.0
 
+    def __init__(self) -> None:
+        self._steady = NodeClock()
+
     def now_ns(self) -> int:
         """UTC as the machine has it."""
-        return time.time_ns()
+        return self._steady.read(time.time_ns())[0]
 
     def wait_s(self, until_ns: int) -> float:
         """Wall seconds until then."""
-        return max(0.0, (until_ns - time.time_ns()) / 1e9)
+        return max(0.0, (until_ns - self.now_ns()) / 1e9)
 
 
 class RecordedClock:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from manara.host import bounds
+from manara.host.clock import WallClock
 from manara.host.disk import FolderDisk
 from manara.host.problems import BadInput
 from manara.node import state as node
@@ -125,11 +126,11 @@ class KeptClock:
     speed = 1.0
 
     def __init__(self, runner: Runner[node.State]) -> None:
-        self._runner = runner
+        self._runner, self._machine = runner, WallClock()
 
     def now_ns(self) -> int:
         """Node time now."""
-        return self._runner.stamp(time.time_ns())
+        return self._runner.stamp(self._machine.now_ns())
 
     def wait_s(self, until_ns: int) -> float:
         """Wall seconds until then."""

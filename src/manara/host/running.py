@@ -115,7 +115,8 @@ class Running:
         while True:
             now_ns = max(now_ns + TICK_NS, self.clock.now_ns() + int(TICK_WALL_S * self.clock.speed * SECOND_NS))
             now_ns = now_ns // TICK_NS * TICK_NS
-            await asyncio.sleep(self.clock.wait_s(now_ns))
+            longest_s = max(TICK_NS / SECOND_NS / self.clock.speed, TICK_WALL_S)  # whatever the clock says meanwhile
+            await asyncio.sleep(min(self.clock.wait_s(now_ns), longest_s))
             now_ns = max(now_ns, self.clock.now_ns())
             await self._one_turn(intake.take(now_ns), now_ns)
 
