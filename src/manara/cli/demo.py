@@ -40,11 +40,9 @@ async def _run(args: argparse.Namespace) -> int:
 
     patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
     preparing = asyncio.ensure_future(demo.prepare(args.scenario, args.seed, args.speed))
+    preparing.add_done_callback(lambda _: patience.cancel())
     await asyncio.to_thread(importlib.import_module, "manara.desk.serve")  # while the world is made
-    try:
-        made = await preparing
-    finally:
-        patience.cancel()
+    made = await preparing
     return await serving.run(made.running, made.work(), args)
 
 

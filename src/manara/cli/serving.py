@@ -91,7 +91,7 @@ async def _say_feeds(running: Running) -> None:
         views = await running.wait(sequence)
         sequence = views.sequence
         for feed in views.health:
-            now = (STATES.get(feed.state, feed.state), feed.format)
+            now = (STATES.get(feed.state, feed.state), "" if feed.format == "auto" else feed.format)
             if known.get(feed.name) != now:
                 known[feed.name] = now
                 words = " – ".join(x for x in (", ".join(x for x in now if x), feed.detail) if x)

@@ -95,7 +95,7 @@ def settle_format(data: bytes, path: str, wanted: str = "auto") -> tuple[str, st
     """Which format, and what was guessed. ``wanted``: auto, a format or a family. Raises BadInput."""
     among = formats.names(wanted)
     if not among:
-        raise BadInput(f"unknown format {wanted!r}", "--format", f"one of {', '.join(formats.table())}")
+        raise BadInput(f"unknown format {wanted!r}", "format", f"one of {', '.join(formats.table())}")
     if wanted in formats.table() and len(among) == 1:
         return wanted, ""
     if not data:
@@ -104,7 +104,7 @@ def settle_format(data: bytes, path: str, wanted: str = "auto") -> tuple[str, st
     if guessed is None:
         if wanted in formats.table():
             return wanted, ""
-        raise BadInput("format not recognised", path, f"name it with --format ({', '.join(among)})")
+        raise BadInput("format not recognised", path, f"say which of {', '.join(among)}")
     return guessed.name, guessed.said
 
 
@@ -136,7 +136,8 @@ def _times(said: list[int | None], path: Path, day: str) -> tuple[I8, str]:
     if times[-1] >= 366 * DAY_NS:
         return times, ""
     shown = datetime.fromtimestamp(_midnight_ns(path, day) / 1e9, UTC).date()
-    return times + _midnight_ns(path, day), f"only the time of day in it: {shown} assumed (--date)"
+    why = "the day that was said" if day else "the date of the file (--date says another)"
+    return times + _midnight_ns(path, day), f"only the time of day in it: {shown}, {why}"
 
 
 def _midnight_ns(path: Path, day: str) -> int:

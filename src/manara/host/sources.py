@@ -88,9 +88,14 @@ def _udp_socket(at: Address) -> socket.socket:
     return sock
 
 
+def _why(fault: OSError) -> str:
+    """The system's own short words: asyncio's repeat the address in brackets."""
+    return os.strerror(fault.errno) if (fault.errno or 0) > 0 else fault.strerror or str(fault)
+
+
 def _cannot_listen(at: Address, fault: OSError) -> BadInput:
     where = f"{at.scheme}://{at.host}:{at.port}"
-    return BadInput(f"cannot listen: {fault.strerror or fault}", where, "is another program using this port?")
+    return BadInput(f"cannot listen: {_why(fault)}", where, "is another program using this port?")
 
 
 async def _tcp(feed: Feed) -> None:
@@ -101,7 +106,7 @@ async def _tcp(feed: Feed) -> None:
             reader, writer = await asyncio.open_connection(at.host, at.port)
         except OSError as fault:
             wait_s = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
-            feed.tell("lost", f"{at.host}:{at.port} {fault.strerror or fault}; next try in {wait_s:.0f} s")
+            feed.tell("lost", f"{at.host}:{at.port} {_why(fault)}; next try in {wait_s:.0f} s")
             attempt += 1
             await asyncio.sleep(wait_s)
             continue
