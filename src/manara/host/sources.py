@@ -90,7 +90,8 @@ def _udp_socket(at: Address) -> socket.socket:
 
 def _why(fault: OSError) -> str:
     """The system's own short words: asyncio's repeat the address in brackets."""
-    return os.strerror(fault.errno) if (fault.errno or 0) > 0 else fault.strerror or str(fault)
+    number = fault.errno or 0  # negative: from the resolver, which has words of its own
+    return os.strerror(number) if number > 0 else fault.strerror or str(fault)
 
 
 def _cannot_listen(at: Address, fault: OSError) -> BadInput:
