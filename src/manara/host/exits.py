@@ -114,7 +114,9 @@ class _File:
     def send(self, pieces: list[bytes]) -> None:
         part = self._path.with_name(self._path.name + ".part")
         with suppress(OSError):
-            part.write_bytes(b"".join(pieces))
+            part.unlink(missing_ok=True)  # what stands there is not ours: a link elsewhere, a pipe that nobody reads
+            with part.open("xb") as file:
+                file.write(b"".join(pieces))
             os.replace(part, self._path)
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ VERSION = 1
 HEAD_BYTES = 16
 MAX_PAYLOAD_BYTES = 16 << 20
 MAX_INPUT_BYTES = 4 << 20
+MAX_TIME_NS = 1 << 62  # the year 2116; a journal from elsewhere may state anything, columns hold 64 bits
 
 _HEAD = struct.Struct("<4sIII")
 
@@ -68,6 +69,8 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     omit: bool = False
     why: str = "poison"
 
+
+_UNREADABLE = (msgspec.MsgspecError, RecursionError)  # nested a million deep: hostile, and no crash
 
 _encode = msgspec.msgpack.Encoder().encode
 _records = msgspec.msgpack.Decoder(tuple[Record, ...])
@@ -138,7 +141,7 @@ def decode_input(data: bytes) -> Input | str:
     """The input, or why not."""
     try:
         one: Input = _input.decode(data)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         return str(error)
     return one
 
@@ -151,9 +154,15 @@ def encode_records(records: Sequence[tuple[int, int, Sequence[bytes]]]) -> bytes
 def decode_records(payload: bytes) -> tuple[Record, ...] | str:
     """The records of an inputs frame, or why they cannot be read."""
     try:
-        return _records.decode(payload)
-    except msgspec.MsgspecError as error:
+        found: tuple[Record, ...] = _records.decode(payload)
+    except _UNREADABLE as error:
         return str(error)
+    late = [one.sequence for one in found if not -MAX_TIME_NS <= one.now_ns <= MAX_TIME_NS or _untimely(one.inputs)]
+    return f"record {late[0]} states a time that no clock shows" if late else found
+
+
+def _untimely(inputs: tuple[Input, ...]) -> bool:
+    return any(not -MAX_TIME_NS <= one.received_ns <= MAX_TIME_NS for one in inputs)
 
 
 def encode_verdict(verdict: Verdict) -> bytes:
@@ -165,7 +174,7 @@ def decode_verdict(payload: bytes) -> Verdict | str:
     """The verdict, or why it cannot be read."""
     try:
         return _verdict.decode(payload)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         return str(error)
 
 
@@ -178,7 +187,7 @@ def decode_header(payload: bytes) -> Header | str:
     """The header, or why it cannot be read; a version that this build does not know is such a reason."""
     try:
         header = _header.decode(payload)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         return str(error)
     if header.version != VERSION:
         return f"journal version {header.version}; this build reads version {VERSION}"

@@ -18,6 +18,7 @@ from manara.node.durable.disk import Disk, DiskError
 from manara.node.durable.frames import About, Head, Header, Record, Verdict
 
 SEGMENT_BYTES = 64 << 20
+LOOK_BYTES = 128 << 20  # of a segment, for something sound behind what is not; a sparse file states any size
 
 _NAME = re.compile(r"journal-(\d{20})\.mnj")
 
@@ -315,7 +316,7 @@ def _open(disk: Disk, name: str, first: int, size: int, end: End, last: bool) ->
 def _anything_sound(disk: Disk, name: str, size: int) -> bool:
     """Is there a sound frame behind an unsound header? Its seed is the header's checksum: as it stands there, or,
     when that is what rotted, as the header's bytes give it."""
-    data = disk.read(name, 0, size)
+    data = disk.read(name, 0, min(size, LOOK_BYTES))
     length, stated = (int.from_bytes(data[at : at + 4], "little") for at in (4, 12))
     counted = frames.build_head(frames.HEADER, data[frames.HEAD_BYTES : frames.HEAD_BYTES + length])[12:16]
     return any(frames.find_sound(data, seed) >= 0 for seed in (stated, int.from_bytes(counted, "little")))
@@ -349,7 +350,7 @@ def _frame(disk: Disk, name: str, at: int, size: int, seed: int) -> _Found | str
 
 def _bad(disk: Disk, end: End, size: int, last: bool, why: str) -> End:
     name, at = (end.position.segment, end.position.offset) if end.position else ("", 0)
-    if last and frames.find_sound(disk.read(name, at, size - at), end.seed) < 0:
+    if last and frames.find_sound(disk.read(name, at, min(size - at, LOOK_BYTES)), end.seed) < 0:
         return _torn(end, name, size - at)
     return replace(end, damage=Damage("checksum", name, at, f"frame not sound ({why}), and it is not the last one"))
 
