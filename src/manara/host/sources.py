@@ -23,6 +23,7 @@ from manara.host.problems import BadInput
 
 READ_BYTES = 65_536
 LISTEN_PEERS = 32  # senders that may push into one tcp-listen feed
+SILENT_S = 30.0  # after so long without a byte a sender makes room, when there is none
 LINE_BYTES = 8_192  # of a pushed text line that waits for its end
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -129,18 +130,23 @@ async def _drain(feed: Feed, reader: asyncio.StreamReader) -> None:
 
 async def _tcp_listen(feed: Feed) -> None:
     at = feed.address
-    peers: set[asyncio.StreamWriter] = set()
+    peers: dict[asyncio.StreamWriter, float] = {}  # and when each was last heard, of the loop's clock
+    loop = asyncio.get_running_loop()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(peers) >= LISTEN_PEERS:
+        if len(peers) >= LISTEN_PEERS and not _make_room(peers, loop.time() - SILENT_S):
             writer.close()
             return
-        peers.add(writer)
+        peers[writer] = loop.time()
         feed.tell("live", f"{len(peers)} sending")
+
+        def heard() -> None:
+            peers[writer] = loop.time()
+
         try:
-            await _drain_lines(feed, reader)
+            await _drain_lines(feed, reader, heard)
         finally:
-            peers.discard(writer)
+            peers.pop(writer, None)
             writer.close()
             feed.tell("live" if peers else "lost", f"{len(peers)} sending")
 
@@ -153,11 +159,23 @@ async def _tcp_listen(feed: Feed) -> None:
         await server.serve_forever()
 
 
-async def _drain_lines(feed: Feed, reader: asyncio.StreamReader) -> None:
+def _make_room(peers: dict[asyncio.StreamWriter, float], before_s: float) -> bool:
+    """Let the longest silent sender go, if it was last heard before this: connections that only hold on must not
+    keep a sender out."""
+    longest = min(peers, key=lambda peer: peers[peer])
+    if peers[longest] > before_s:
+        return False
+    del peers[longest]
+    longest.transport.abort()
+    return True
+
+
+async def _drain_lines(feed: Feed, reader: asyncio.StreamReader, heard: Callable[[], None]) -> None:
     """Several senders may push at once: text goes on by whole lines, so that they do not cut into one another."""
     rest = b""
     with suppress(OSError):
         while data := await reader.read(READ_BYTES):
+            heard()
             rest += data
             cut = rest.rfind(b"\n") + 1
             if cut == 0 and len(rest) > LINE_BYTES:
