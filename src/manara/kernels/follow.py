@@ -83,7 +83,7 @@ from manara.kernels.tables import (
     find,
     link,
 )
-from manara.kernels.twins import chained, mark, stands
+from manara.kernels.twins import mark, stands
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -266,7 +266,7 @@ def _with_position(one: Report, kinds: F8, st: Store, counts: I8, loose: I8) -> 
             st.book[best, JUMP] = t
             best = -1
     counts[LATE_USED] += best >= 0 and t < st.book[best, TIME]
-    _settle(one, best, first >= 0, reset, x, y, z, r, kinds, st, counts)
+    _settle(one, best, first, reset, x, y, z, r, kinds, st, counts)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -288,7 +288,7 @@ def _nearest(
 def _settle(
     one: Report,
     k: int,
-    second: bool,
+    first: int,
     reset: bool,
     x: float,
     y: float,
@@ -298,7 +298,7 @@ def _settle(
     st: Store,
     counts: I8,
 ) -> None:
-    """The report belongs to track k, or to a new one where k is −1."""
+    """The report belongs to track k, or to a new one where k is −1; ``first``: the newest of its identity before."""
     t, b = one.time_ns, st.book
     if k < 0:
         k = birth(st, t, x, y, z, r, 0.0, r, kinds[one.kind, K_PRIOR_V])
@@ -306,7 +306,7 @@ def _settle(
             counts[CAPACITY] += 1
             return
         link(st, k, one.identity)
-        if second:
+        if first >= 0:
             b[k, JUMP] = t
     elif reset:
         _reset(st, k, t, x, y, z, r, kinds[one.kind, K_PRIOR_V])
@@ -314,7 +314,7 @@ def _settle(
         take_position(st, k, t, x, y, z, r, 0.0, r, kinds[row_of(st, k), K_Q])
     counts[USED_ROWS] += 1
     b[k, REPORTED] = max(b[k, REPORTED], t)
-    chain = second and chained(st, k)
+    chain = b[k, NEXT] >= 0 or (first >= 0 and first != k)
     if b[k, LIFE] != TENTATIVE or (b[k, HITS] >= 2 and (not chain or stands(st, k, kinds))):
         b[k, LIFE] = CONFIRMED
         if chain:

@@ -74,7 +74,7 @@ def model(kind: int, domain: int) -> int:
     return AIRCRAFT if domain == 1 else VESSEL if domain == 2 else VEHICLE if domain == 3 else 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def row_of(st: Store, k: int) -> int:
     """Row of the table of kinds that track k moves by: its kind's, or that of an aircraft that rolls or stands.
 
