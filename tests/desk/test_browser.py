@@ -277,6 +277,7 @@ def test_an_ordinary_vessel_that_says_distress_is_amber_and_below_every_real_one
     panel = desk.get_by_role("complementary")
     expect(panel.locator(".warning").get_by_text("Says distress (status 14)")).to_be_visible()
     expect(panel.locator(".critical")).to_have_count(0)
+    expect(panel.get_by_text("Cargo")).to_be_visible()  # the code 70, in words
 
 
 @pytest.mark.journey
