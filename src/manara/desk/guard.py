@@ -44,6 +44,18 @@ def origin_allowed(origin: str | None, host: str) -> bool:
     return scheme in {"http", "https"} and rest.lower() == host.lower()
 
 
+def site_allowed(site: str | None, mode: str | None, dest: str | None) -> bool:
+    """Whether a read may be answered: another site's page cannot see our answer, but a thousand reads of the whole
+    picture in its background would keep the node busy. A person who follows a link to the desk is welcome.
+
+    >>> site_allowed(None, None, None), site_allowed("same-origin", "cors", "empty")
+    (True, True)
+    >>> site_allowed("cross-site", "no-cors", "image"), site_allowed("cross-site", "navigate", "document")
+    (False, True)
+    """
+    return site in {None, "none", "same-origin"} or (mode, dest) == ("navigate", "document")
+
+
 def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> ASGIApp:
     """The application behind the two checks; ``headers`` go out with every answer, errors and files included."""
     extra = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -51,7 +63,8 @@ def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> AS
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         live = scope["type"] == ScopeType.WEBSOCKET
         host = _header(scope, b"host") or ""
-        if host_allowed(host, names) and (not live or origin_allowed(_header(scope, b"origin"), host)):
+        ours = origin_allowed(_header(scope, b"origin"), host) if live else _fetch_allowed(scope)
+        if host_allowed(host, names) and ours:
             await app(scope, receive, send if live else _with(send, extra))
         elif live:
             await send({"type": "websocket.close", "code": 1008, "reason": "origin"})
@@ -60,6 +73,11 @@ def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> AS
                 await send(part)
 
     return guarded
+
+
+def _fetch_allowed(scope: Scope) -> bool:
+    site, mode, dest = (_header(scope, b"sec-fetch-" + name) for name in (b"site", b"mode", b"dest"))
+    return site_allowed(site, mode, dest)
 
 
 def _with(send: Send, extra: list[tuple[bytes, bytes]]) -> Send:
