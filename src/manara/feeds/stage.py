@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +22,8 @@ from manara.records.inputs import Chunk, FeedState, Input, Overflow, Skip
 from manara.records.reject import Reject
 from manara.records.reports import Flag
 from manara.records.sensors import FeedConfig, FeedHealth
+
+Said = TypeVar("Said", bound=msgspec.Struct)
 
 SECOND_NS = 1_000_000_000
 GUESS_BYTES = 4096  # enough of a head to guess from
@@ -178,7 +181,31 @@ def _change(room: FeedRoom, change: FeedState) -> list[Batch]:
     return batches
 
 
+_JOINERS = "\u200c\u200d"  # invisible, and yet part of how some languages are written
+
+
+def _plain_words(got: Batch) -> Batch:
+    """Names and texts without control characters and without signs that turn the direction of what follows: a craft
+    must not rewrite the row that it stands in, nor a terminal."""
+    if all(_printable(one) for one in (*got.particulars, *got.texts)):
+        return got
+    return replace(
+        got, particulars=tuple(_cleaned(p) for p in got.particulars), texts=tuple(_cleaned(t) for t in got.texts)
+    )
+
+
+def _printable(one: msgspec.Struct) -> bool:
+    return all(not isinstance(said, str) or said.isprintable() for said in msgspec.structs.astuple(one))
+
+
+def _cleaned(one: Said) -> Said:
+    words = {name: said for name, said in msgspec.structs.asdict(one).items() if isinstance(said, str)}
+    plain = {name: "".join(x for x in said if x.isprintable() or x in _JOINERS) for name, said in words.items()}
+    return msgspec.structs.replace(one, **plain)
+
+
 def _note(room: FeedRoom, got: Batch, received_ns: int) -> Batch:
+    got = _plain_words(got)
     records = sum(got.counts.values())
     room.records_total += records
     second = received_ns // SECOND_NS
