@@ -6,12 +6,11 @@ import asyncio
 import json
 import socket
 import sys
-import time
 from dataclasses import dataclass
 
 import msgspec
 
-from manara.host.clock import RecordedClock
+from manara.host.clock import FollowedClock
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running, memory_turn
 from manara.records.config import NodeConfig
@@ -28,13 +27,16 @@ class Demo:
     """A running node and the transmitter that feeds it."""
 
     running: Running
+    clock: FollowedClock
     transmitter: asyncio.subprocess.Process
 
     async def work(self) -> None:
         """Feed the node until cancelled, then end the transmitter."""
+        clock = asyncio.ensure_future(_follow(self.transmitter, self.clock))
         try:
             await self.running.run_live()
         finally:
+            clock.cancel()
             if self.transmitter.returncode is None:
                 self.transmitter.kill()
             await self.transmitter.wait()
@@ -48,21 +50,28 @@ async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> D
         raise BadInput(str(fault), "--scenario") from None
     udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
     transmitter = await _start(name, seed, speed, udp)
-    draft = NodeConfig(name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
+    stale_s = 15.0 * max(1.0, speed / 4)  # a fast clock makes seconds short
+    draft = NodeConfig(stale_s=stale_s, name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
     ports, _ = await asyncio.gather(_ports(transmitter), asyncio.to_thread(_load_kernels, draft))
     config = msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
     start_ns = scenarios.start_ns(scenario)
-    began_ns = time.monotonic_ns()
     assert transmitter.stdin is not None  # noqa: S101 - it was opened as a pipe
-    transmitter.stdin.write(f"{began_ns}\n".encode())
+    transmitter.stdin.write(b"go\n")
     face = Face(
         title=scenario.title_ar if arabic else scenario.title,
         mode="demo",
         land=msgspec.json.encode(land_geojson(scenario)),
         centre=(scenario.lat_deg, scenario.lon_deg, 7.0),
     )
-    clock = RecordedClock(start_ns, speed, began_ns)
-    return Demo(Running(config, clock, memory_turn(config), face), transmitter)
+    clock = FollowedClock(start_ns, speed)
+    return Demo(Running(config, clock, memory_turn(config), face), clock, transmitter)
+
+
+async def _follow(transmitter: asyncio.subprocess.Process, clock: FollowedClock) -> None:
+    """The node's clock is the world's."""
+    assert transmitter.stdout is not None  # noqa: S101 - it was opened as a pipe
+    while line := await transmitter.stdout.readline():
+        clock.hear(int(line))
 
 
 def _load_kernels(config: NodeConfig) -> None:

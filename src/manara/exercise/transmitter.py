@@ -1,7 +1,7 @@
 """The air and the sea of a scenario, on real sockets: a program of its own that a demo or exercise starts.
 
-It opens a TCP server for each stream channel, prints one JSON line with the ports, reads one line with the moment of
-the start (monotonic ns) from standard input, then transmits at the scenario's speed until standard input ends.
+It opens a TCP server for each stream channel, prints one JSON line with the ports, waits for one line on standard
+input, then transmits at the scenario's speed until standard input ends, printing the world's time (ns) as it goes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from manara.study import scenario as scenarios
 from manara.study.world import Emission, World, feeds
 
 STEP_S = 0.02  # wall seconds between two looks at the world: 0.4 s of it at twenty times
+STRIDE_NS = 1_000_000_000  # of the world between two looks, at most
 LAG_BYTES = 8 << 20  # waiting for one listener; beyond, it is cut off
 
 
@@ -63,13 +64,22 @@ class Air:
                 peer.write(emission.data)
 
 
-async def transmit(world: World, air: Air, start_ns: int, speed: float, began_ns: int, over: threading.Event) -> None:
-    """Keep the world at the scenario's time until ``over``."""
+async def transmit(world: World, air: Air, start_ns: int, speed: float, over: threading.Event) -> None:
+    """Move the world on until ``over``, and say its time after each stride. Starved of processor time it slows down
+    rather than leap."""
+    at_ns, looked_ns = start_ns, time.monotonic_ns()
     while not over.is_set():
-        until_ns = start_ns + int((time.monotonic_ns() - began_ns) * speed)
-        for emission in await asyncio.to_thread(world.advance, until_ns):
+        passed_ns, looked_ns = time.monotonic_ns() - looked_ns, time.monotonic_ns()
+        at_ns += min(int(passed_ns * speed), STRIDE_NS)
+        for emission in await asyncio.to_thread(world.advance, at_ns):
             air.send(emission)
+        _say(str(at_ns))
         await asyncio.sleep(STEP_S)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 async def run(args: argparse.Namespace) -> None:
@@ -80,11 +90,9 @@ async def run(args: argparse.Namespace) -> None:
     streams = [feed.name for feed in feeds(scenario) if feed.name not in udp_ports]
     ports = await air.open(streams)
     world = World(scenario, args.seed)
-    sys.stdout.write(json.dumps({"ports": ports}) + "\n")
-    sys.stdout.flush()
+    _say(json.dumps({"ports": ports}))
     loop = asyncio.get_running_loop()
-    began_ns = int(await loop.run_in_executor(None, sys.stdin.readline) or "0")
-    if not began_ns:
+    if not await loop.run_in_executor(None, sys.stdin.readline):
         return
     over = threading.Event()
 
@@ -93,7 +101,7 @@ async def run(args: argparse.Namespace) -> None:
         over.set()
 
     threading.Thread(target=listen_for_the_end, daemon=True).start()
-    await transmit(world, air, scenarios.start_ns(scenario), args.speed, began_ns, over)
+    await transmit(world, air, scenarios.start_ns(scenario), args.speed, over)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ class Clock(Protocol):
     """The node's time: ns since 1970 UTC, and how fast it runs against the wall."""
 
     speed: float
+    holds: bool  # when it stands still the node waits; otherwise the node goes on by itself
 
     def now_ns(self) -> int:
         """The time now. May jump; the node's step never lets it go back."""
@@ -27,6 +28,7 @@ class WallClock:
     closes slowly. Otherwise whoever waits for the next second would wait for a day."""
 
     speed = 1.0
+    holds = False
 
     def __init__(self) -> None:
         self._steady = NodeClock()
@@ -43,6 +45,8 @@ class WallClock:
 class RecordedClock:
     """Shows ``start_ns`` at the monotonic moment ``began_ns`` (default: now) and runs at a given speed from there."""
 
+    holds = False
+
     def __init__(self, start_ns: int, speed: float = 1.0, began_ns: int | None = None) -> None:
         self.speed = speed
         self._start_ns = start_ns
@@ -54,4 +58,29 @@ class RecordedClock:
 
     def wait_s(self, until_ns: int) -> float:
         """Wall seconds until then."""
+        return max(0.0, (until_ns - self.now_ns()) / 1e9 / self.speed)
+
+
+class FollowedClock:
+    """A clock that follows another's word, so that a program that is starved for a second does not lose half a minute
+    of a fast world: it runs at ``speed`` from the last word, and waits when no new one comes."""
+
+    AHEAD_NS = 1_000_000_000  # how far it runs without a new word
+    holds = True
+
+    def __init__(self, start_ns: int, speed: float) -> None:
+        self.speed = speed
+        self._said_ns, self._at_ns = start_ns, time.monotonic_ns()
+
+    def hear(self, said_ns: int) -> None:
+        """The other clock's time now."""
+        self._said_ns, self._at_ns = said_ns, time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """The other clock's time, as far as it can be known."""
+        passed_ns = int((time.monotonic_ns() - self._at_ns) * self.speed)
+        return self._said_ns + min(passed_ns, self.AHEAD_NS)
+
+    def wait_s(self, until_ns: int) -> float:
+        """Wall seconds until then, if words keep coming."""
         return max(0.0, (until_ns - self.now_ns()) / 1e9 / self.speed)

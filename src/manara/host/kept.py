@@ -124,6 +124,7 @@ class KeptClock:
     """The machine's clock as a kept node's journal counts it: it never goes back."""
 
     speed = 1.0
+    holds = False
 
     def __init__(self, runner: Runner[node.State]) -> None:
         self._runner, self._machine = runner, WallClock()

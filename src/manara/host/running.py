@@ -117,7 +117,8 @@ class Running:
             now_ns = now_ns // TICK_NS * TICK_NS
             longest_s = max(TICK_NS / SECOND_NS / self.clock.speed, TICK_WALL_S)  # whatever the clock says meanwhile
             await asyncio.sleep(min(self.clock.wait_s(now_ns), longest_s))
-            now_ns = max(now_ns, self.clock.now_ns())
+            reached_ns = self.clock.now_ns()
+            now_ns = reached_ns if self.clock.holds else max(now_ns, reached_ns)
             await self._one_turn(intake.take(now_ns), now_ns)
 
     async def run_recorded(self, windows: Iterator[tuple[int, tuple[Input, ...]]]) -> None:
