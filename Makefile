@@ -44,24 +44,24 @@ install: .venv/installed src/manara/desk/static/index.html .venv/warm  ## .venv/
 .tools/uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "manara needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say: make PYTHON=python3.12 ..." >&2; exit 1; }
-	rm -rf .tools
-	$(PYTHON) -m venv .tools \
+	@rm -rf .tools
+	@$(PYTHON) -m venv .tools \
 	  || { echo "$(PYTHON) cannot make a venv; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	touch $@
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@touch $@
 
 .venv/installed: pyproject.toml uv.lock | .tools/uv-$(UV_VERSION)
-	$(UV) sync --quiet --locked --python $(PYTHON)
-	touch $@
+	@$(UV) sync --quiet --locked --python $(PYTHON)
+	@touch $@
 
 # One target stands for the whole web build; it is made anew when a source of it is newer.
 src/manara/desk/static/index.html: .venv/installed $(shell find web \( -path web/node_modules -o -path web/dist \) -prune -o -type f -print 2>/dev/null)
-	$(BIN)/python tools/build_web.py
-	touch $@
+	@$(BIN)/python tools/build_web.py
+	@touch $@
 
 .venv/warm: .venv/installed $(shell grep -rl --include='*.py' njit src/manara 2>/dev/null)
-	$(BIN)/python tools/warm_kernels.py
-	touch $@
+	@$(BIN)/python tools/warm_kernels.py
+	@touch $@
 
 clean:  ## back to a fresh clone
 	rm -rf .venv .tools .cache web/node_modules web/dist src/manara/desk/static

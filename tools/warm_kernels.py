@@ -57,14 +57,13 @@ def rehearse(seconds: int = 30) -> int:
 def main() -> int:
     """Warm all, print one line."""
     began = time.perf_counter()
+    print("kernels: compiling once, up to two minutes", flush=True)
     folder = numba_cache.configure()
     tracks = 0
     failed = []
-    warmed = 0
     for name in modules():
         try:
             importlib.import_module(name.removesuffix(".__init__")).warm()
-            warmed += 1
         except Exception as fault:  # noqa: BLE001 - an unwarmed kernel costs seconds later, not the installation now
             failed.append(f"{name}: {type(fault).__name__}: {fault}")
     try:
@@ -73,7 +72,7 @@ def main() -> int:
         failed.append(f"rehearsal: {type(fault).__name__}: {fault}")
     removed = forget_old(folder)
     took_s = time.perf_counter() - began
-    print(f"kernels: {warmed} modules warm, {tracks} tracks rehearsed in {took_s:.1f} s; {removed} old folders removed")
+    print(f"kernels: warm, {tracks} tracks rehearsed in {took_s:.1f} s; {removed} old folders removed")
     for line in failed:
         print(f"kernels: not warmed: {line}", file=sys.stderr)
     return 0

@@ -126,7 +126,14 @@ def test_the_socket_says_hello_then_labels_then_the_picture(client, source):
         hello = json.loads(socket.receive_text())
         labels = json.loads(socket.receive_text())
         frame = socket.receive_bytes()
-    assert hello == {"type": "hello", "version": 1, "title": "Arvena watch", "mode": "demo", "speed": 1.0}
+    assert hello == {
+        "type": "hello",
+        "version": 1,
+        "title": "Arvena watch",
+        "title_ar": "مراقبة أرفينا",
+        "mode": "demo",
+        "speed": 1.0,
+    }
     assert len(labels["rows"]) == 60
     assert frame[:4] == b"MNRV"
     assert len(frame) == 32 + 60 * 20

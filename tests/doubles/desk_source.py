@@ -34,6 +34,7 @@ class FakeSource:
     """Implements manara.desk.source.Source."""
 
     title = "Arvena watch"
+    title_ar = "مراقبة أرفينا"
     mode = "demo"
     speed = 1.0
 

@@ -14,8 +14,11 @@ from tests.doubles import lantern
 
 from manara.feeds.ais import encode
 from manara.host import kept
+from manara.host.disk import FolderDisk
 from manara.host.problems import BadInput
 from manara.node import state as node
+from manara.node.durable import journal
+from manara.node.durable.runner import Limits, Runner
 from manara.node.step import step
 
 S = 1_000_000_000
@@ -129,6 +132,30 @@ def test_other_feeds_begin_anew_and_the_earlier_life_is_kept(tmp_path):
     same = kept.KeptNode(msgspec.structs.replace(other, title="newer"), tmp_path / "n")
     assert same.begun_anew == "", "a title changes nothing that a journal means"
     same.close()
+
+
+def test_an_old_journal_is_removed_and_the_node_still_comes_back(tmp_path):
+    limits = Limits(segment_bytes=60_000, steps_per_snapshot=5)
+    disk = FolderDisk(tmp_path / "n")
+    one = Runner(disk, kept.machine(lantern.config()), kept.about(), limits)
+    windows = lantern.windows(20)[:18]
+    for now_ns, inputs in windows:
+        one.offer(inputs)
+        one.turn(now_ns)
+    segments = len(journal.segments(disk))
+    assert segments > 3
+    assert kept.prune(disk, one, 0, windows[-1][0]) == []
+    assert kept.prune(disk, one, 3600 * S, windows[-1][0]) == [], "nothing is an hour old"
+    gone = kept.prune(disk, one, 8 * S, windows[-1][0])
+    assert 0 < len(gone) < segments
+    first = journal.segments(disk)[0][0]
+    assert windows[first - 1][0] <= windows[-1][0] - 8 * S, "what is younger than eight seconds is all there"
+    before = bits(one.views.tracks)
+    disk.close()
+    disk = FolderDisk(tmp_path / "n")
+    again = Runner(disk, kept.machine(lantern.config()), kept.about(), limits)
+    assert (again.sequence, bits(again.views.tracks)) == (18, before)
+    disk.close()
 
 
 def test_a_full_disk_halts_and_says_so(tmp_path, monkeypatch):

@@ -77,4 +77,4 @@ class Hub:
 
 def clock(source: Source) -> dict[str, object]:
     """Whose picture, and how its clock runs."""
-    return {"title": source.title, "mode": source.mode, "speed": source.speed}
+    return {"title": source.title, "title_ar": source.title_ar, "mode": source.mode, "speed": source.speed}

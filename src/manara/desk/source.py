@@ -16,6 +16,11 @@ class Source(Protocol):
         ...
 
     @property
+    def title_ar(self) -> str:
+        """The same in Arabic; empty where it has none."""
+        ...
+
+    @property
     def mode(self) -> str:
         """live, recording or demo."""
         ...

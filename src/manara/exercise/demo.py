@@ -42,7 +42,7 @@ class Demo:
             await self.transmitter.wait()
 
 
-async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> Demo:
+async def prepare(name: str, seed: int, speed: float) -> Demo:
     """Start the transmitter and make a node that listens to it. Raises BadInput for an unknown scenario."""
     try:
         scenario = scenarios.load(scenarios.find(name))
@@ -50,21 +50,33 @@ async def prepare(name: str, seed: int, speed: float, arabic: bool = False) -> D
         raise BadInput(str(fault), "--scenario") from None
     udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
     transmitter = await _start(name, seed, speed, udp)
-    stale_s = 15.0 * max(1.0, speed / 4)  # a fast clock makes seconds short
-    draft = NodeConfig(stale_s=stale_s, name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
-    ports, _ = await asyncio.gather(_ports(transmitter), asyncio.to_thread(_load_kernels, draft))
-    config = msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
-    start_ns = scenarios.start_ns(scenario)
+    try:
+        config = await _config(scenario, speed, udp, transmitter)
+    except BaseException:  # interrupted while it was being made: nothing stays behind
+        transmitter.kill()
+        await transmitter.wait()
+        raise
     assert transmitter.stdin is not None  # noqa: S101 - it was opened as a pipe
     transmitter.stdin.write(b"go\n")
     face = Face(
-        title=scenario.title_ar if arabic else scenario.title,
+        title=scenario.title,
+        title_ar=scenario.title_ar,
         mode="demo",
         land=msgspec.json.encode(land_geojson(scenario)),
         centre=(scenario.lat_deg, scenario.lon_deg, 7.0),
     )
-    clock = FollowedClock(start_ns, speed)
+    clock = FollowedClock(scenarios.start_ns(scenario), speed)
     return Demo(Running(config, clock, memory_turn(config), face), clock, transmitter)
+
+
+async def _config(
+    scenario: scenarios.Scenario, speed: float, udp: dict[str, int], transmitter: asyncio.subprocess.Process
+) -> NodeConfig:
+    """A node that listens to the transmitter's sockets; its decoders and kernels are loaded while the world is made."""
+    stale_s = 15.0 * max(1.0, speed / 4)  # a fast clock makes seconds short
+    draft = NodeConfig(stale_s=stale_s, name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
+    ports, _ = await asyncio.gather(_ports(transmitter), asyncio.to_thread(_load_kernels, draft))
+    return msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
 
 
 async def _follow(transmitter: asyncio.subprocess.Process, clock: FollowedClock) -> None:

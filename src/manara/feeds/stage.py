@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -31,6 +32,7 @@ GUESS_WAIT_NS = 2 * SECOND_NS
 RATE_WINDOW_S = 10
 OFFSETS_KEPT = 64  # receipts that the clock offset is the median of
 REJECTS_KEPT = 20  # the latest, for the operator to look at
+DOUBT_RECORDS, DOUBT_SHARE = 50, 0.1  # so many records, and so many of them refused
 REASONS_KEPT = 64  # distinct reasons or kinds that are counted by name
 
 
@@ -153,7 +155,7 @@ def _guess_now(room: FeedRoom, received_ns: int) -> list[Batch]:
     guessed = formats.guess(room.waiting, formats.names(room.config.format))
     data, room.waiting = room.waiting, b""
     if guessed is None:
-        room.detail = "format not recognised: name it with --format"
+        room.detail = "format not recognised: say which it is"
         return [_note(room, _refuse(data, "unknown_format"), received_ns)]
     _settle(room, guessed.name, guessed.said)
     return _take_decoded(room, data, received_ns, whole=False)
@@ -254,8 +256,17 @@ def _health(room: FeedRoom, now_ns: int, stale_ns: int) -> FeedHealth:
         rejects=dict(room.rejects),
         counts=dict(room.counts),
         clock_offset_s=float(np.median(room.offsets_s)) if room.offsets_s else None,
-        detail=room.detail,
+        detail=_doubt(room) or room.detail,
     )
+
+
+def _doubt(room: FeedRoom) -> str:
+    """ASTERIX does not say its edition: a wrong one shows in what is refused, and the rest may be wrong as well."""
+    asked = room.records_total + room.rejects_total
+    if room.format not in ("asterix", "pcap", "final") or asked < DOUBT_RECORDS:
+        return ""
+    share = room.rejects_total / asked
+    return f"{share:.0%} refused: is the edition right?" if share > DOUBT_SHARE else ""
 
 
 _PLAIN = (
@@ -280,7 +291,7 @@ def dump(state: State) -> Plain:
 
 
 def _dump_room(room: FeedRoom) -> Plain:
-    plain: Plain = {name: getattr(room, name) for name in _PLAIN}
+    plain: Plain = {name: copy.copy(getattr(room, name)) for name in _PLAIN}
     plain["per_second"] = [[s, n] for s, n in room.per_second.items()]
     plain["kept"] = [msgspec.to_builtins(r, builtin_types=(bytes,)) for r in room.kept]
     plain["decoder"] = room.decoder.dump() if room.decoder else None

@@ -61,12 +61,12 @@ class _Udp:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._to = (host, port)
+        self._socket.connect((host, port))  # the name is looked up once, here
 
     def send(self, pieces: list[bytes]) -> None:
         for data in pieces:
             with suppress(OSError):
-                self._socket.sendto(data, self._to)
+                self._socket.send(data)
 
     def close(self) -> None:
         self._socket.close()

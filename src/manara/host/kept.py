@@ -27,6 +27,8 @@ from manara.node.step import step
 from manara.records.config import NodeConfig
 from manara.records.inputs import Effect, Input, Stepped
 
+PRUNE_STEPS = 600
+DAY_NS = 86_400_000_000_000
 CONFIG_NAME = "config.msgpack"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -67,6 +69,7 @@ class KeptNode:
     """A node over a folder: ``turn`` is journalled and synced before anything that it causes may leave."""
 
     def __init__(self, config: NodeConfig, folder: Path) -> None:
+        self._journal_days = config.journal_days
         self.begun_anew = ""  # where an earlier life was put, whose feeds or sensors were others
         try:
             self._disk = FolderDisk(folder)
@@ -98,6 +101,8 @@ class KeptNode:
         refused = self.runner.offer(inputs)
         if self.runner.halted is not None:
             self.runner.resume()
+        if self.runner.sequence % PRUNE_STEPS == 1:
+            prune(self._disk, self.runner, int(self._journal_days * DAY_NS), now_ns)
         result = self.runner.turn(now_ns - self.runner.stamp(0))  # the runner takes the machine's time
         trouble = f"halted: {result.halted.why}: {result.halted.detail}" if result.halted else ""
         if refused:
@@ -113,6 +118,23 @@ class KeptNode:
         """End in order: a snapshot, and the lock is let go."""
         self.runner.close()
         self._disk.close()
+
+
+def prune(disk: FolderDisk, runner: Runner[node.State], keep_ns: int, now_ns: int) -> list[str]:
+    """Remove the journal's segments that end before ``now_ns - keep_ns``, as far as no snapshot needs them; 0: none.
+    Gives the names of those removed."""
+    if not keep_ns:
+        return []
+    try:
+        old = [first for first, name in journal.segments(disk) if _begun_ns(disk, name) <= now_ns - keep_ns]
+        return runner.prune(old[-1]) if old else []  # the newest of the old ones may reach into the time that is kept
+    except DiskError:
+        return []  # a disk that refuses is said by the step itself
+
+
+def _begun_ns(disk: FolderDisk, name: str) -> int:
+    header = journal.read_header(disk, name)
+    return 1 << 62 if isinstance(header, str) else header.created_ns
 
 
 def meaning(config: NodeConfig) -> bytes:

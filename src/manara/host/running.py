@@ -25,6 +25,7 @@ from manara.records.inputs import Effect, Input, Stepped, Views
 
 SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
+LONGEST_WAIT_S = 10.0  # for the next moment of a recording, wall seconds
 TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
 
 Turn = Callable[[tuple[Input, ...], int], Stepped[Any]]
@@ -46,6 +47,7 @@ class Face:
 
     title: str
     mode: str  # live, recording, demo
+    title_ar: str = ""  # where it has an Arabic one
     land: bytes | None = None
     centre: tuple[float, float, float] | None = None
 
@@ -71,6 +73,11 @@ class Running:
     def title(self) -> str:
         """The node's name, for the header."""
         return self._face.title
+
+    @property
+    def title_ar(self) -> str:
+        """Its Arabic name; empty where it has none of its own."""
+        return self._face.title_ar
 
     @property
     def mode(self) -> str:
@@ -129,6 +136,8 @@ class Running:
             if first and isinstance(self.clock, RecordedClock):
                 self.clock = RecordedClock(now_ns, self.clock.speed)  # the first step may have waited for the start
                 first = False
+            if self.clock.wait_s(now_ns) > LONGEST_WAIT_S:  # a gap in the recording, or a wrong time: nobody waits
+                self.clock = RecordedClock(now_ns, self.clock.speed)
             await asyncio.sleep(self.clock.wait_s(now_ns))
             await self._one_turn(inputs, now_ns)
 

@@ -158,7 +158,13 @@ def _by_address(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts
 
 @njit(cache=True, nogil=True)
 def _members(low: int, high: int, st: Store) -> I8:
-    """Tracks of some phases of life that this slice has not updated yet."""
+    """Tracks of some phases of life that this slice has not updated yet.
+
+    >>> from manara.kernels.tables import blank, take_row
+    >>> st = blank(2, 4); st.head[GROUPS] = 1; st.book[take_row(st), LIFE] = TENTATIVE
+    >>> _members(TENTATIVE, TENTATIVE, st).tolist(), _members(CONFIRMED, COASTING, st).tolist()
+    ([0], [])
+    """
     member = np.empty(st.head[TOP], np.int64)
     m = 0
     for k in range(st.head[TOP]):

@@ -29,6 +29,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     exits: tuple[ExitConfig, ...] = ()
     capacity: int = 16_384  # tracks to begin with; grows to a bound
     stale_s: float = 15.0  # a feed without bytes for so long is shown as stale
+    journal_days: float = 30.0  # how long what was heard is kept; 0: for ever
     desk_host: str = "127.0.0.1"
     desk_port: int = 8777
     folder: str = ""  # where journal and snapshots lie; "": beside the configuration

@@ -29,6 +29,7 @@ const SILENT_MS = 15_000
 class Desk {
   picture = new Picture()
   title = $state('')
+  titleAr = $state('')
   mode = $state('')
   speed = $state(1)
   connected = $state(false)
@@ -94,6 +95,7 @@ class Desk {
       return
     }
     this.title = news.title
+    this.titleAr = news.title_ar
     this.mode = news.mode
     this.speed = this.picture.speed = news.speed
   }

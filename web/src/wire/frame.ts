@@ -63,7 +63,7 @@ export interface Label {
 }
 
 export type Told =
-  | { type: 'hello'; version: number; title: string; mode: string; speed: number }
+  | { type: 'hello'; version: number; title: string; title_ar: string; mode: string; speed: number }
   | { type: 'labels'; rows: [number, string, number, string, string, string, number][] }
 
 export const label = (row: [number, string, number, string, string, string, number]): Label => ({
