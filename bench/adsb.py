@@ -65,7 +65,9 @@ def main() -> None:
     count = parser.parse_args().frames
     sample = frames(count)
     found = {name: measure(name, data, count) for name, data in wires(sample, 1 / 5000).items()}
-    print(json.dumps({"bench": "adsb", "frames": count, "aircraft": CRAFT, "formats": found}))
+    for name, one in found.items():
+        more = {"frames": count, "aircraft": CRAFT, "rows": one["rows"]}
+        print(json.dumps({"name": f"ADS-B decode, {name}", "value": one["frames_per_s"], "unit": "frames/s", **more}))
 
 
 if __name__ == "__main__":
