@@ -67,7 +67,7 @@ def main() -> None:
     found = {name: measure(name, data, count) for name, data in wires(sample, 1 / 5000).items()}
     for name, one in found.items():
         more = {"frames": count, "aircraft": CRAFT, "rows": one["rows"]}
-        print(json.dumps({"name": f"ADS-B decode, {name}", "value": one["frames_per_s"], "unit": "frames/s", **more}))
+        print(json.dumps({"format": name, "frames_per_s": one["frames_per_s"], **more}))
 
 
 if __name__ == "__main__":

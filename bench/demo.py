@@ -81,11 +81,8 @@ def main() -> None:
         painted = painted_s(port, began) if shutil.which("chromium") else None
         track = first_track_s(port, began) if painted is None else None
         time.sleep(20)
-        figures = [("demo_first_painted_track", painted, "s"), ("demo_first_track", track, "s")]
-        figures.append(("demo_memory_after_20_s", pss_mib(demo.pid), "MiB"))
-        for name, value, unit in figures:
-            if value is not None:
-                print(json.dumps({"name": name, "value": round(value, 2), "unit": unit}))
+        found = {"painted_s": painted, "track_s": track, "memory_mib": pss_mib(demo.pid)}
+        print(json.dumps({key: round(value, 2) for key, value in found.items() if value is not None}))
     finally:
         demo.terminate()
         demo.wait(20)

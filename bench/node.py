@@ -62,14 +62,14 @@ def main() -> None:
         views = step(held, (chunk,), now_ns).views
         took.append(time.process_time() - begin)
     steady = np.array(took[WARM:]) * 1e3
-    for name, value, unit in (
-        ("node_step_median", np.median(steady), "ms"),
-        ("node_step_p99", np.quantile(steady, 0.99), "ms"),
-        ("node_tracks", len(views.tracks), "tracks"),
-        ("node_memory", pss_mib(), "MiB"),
-        ("node_memory_of_tracks", pss_mib() - before, "MiB"),
-    ):
-        print(json.dumps({"name": name, "value": round(float(value), 2), "unit": unit}))
+    found = {
+        "tracks": len(views.tracks),
+        "median_ms": np.median(steady),
+        "p99_ms": np.quantile(steady, 0.99),
+        "memory_mib": pss_mib(),
+        "memory_of_tracks_mib": pss_mib() - before,
+    }
+    print(json.dumps({key: round(float(value), 2) for key, value in found.items()}))
 
 
 if __name__ == "__main__":
