@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -19,8 +22,6 @@ from manara.study import scenario as scenarios
 from manara.study.land import land_geojson
 from manara.study.world import feeds, sensors
 
-START_WAIT_S = 60.0  # for the transmitter to make its world
-
 
 @dataclass
 class Demo:
@@ -28,18 +29,58 @@ class Demo:
 
     running: Running
     clock: FollowedClock
-    transmitter: asyncio.subprocess.Process
+    transmitter: Transmitter
 
     async def work(self) -> None:
         """Feed the node until cancelled, then end the transmitter."""
-        clock = asyncio.ensure_future(_follow(self.transmitter, self.clock))
         try:
+            self.transmitter.go(self.clock)
             await self.running.run_live()
         finally:
-            clock.cancel()
-            if self.transmitter.returncode is None:
-                self.transmitter.kill()
-            await self.transmitter.wait()
+            self.transmitter.stop()
+
+
+class Transmitter:
+    """The world, in a program of its own. A plain process with a thread that reads it: however early somebody
+    interrupts, `stop` ends it."""
+
+    def __init__(self, name: str, seed: int, speed: float, udp: dict[str, int]) -> None:
+        said = [f"--udp={channel}={port}" for channel, port in udp.items()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own program; the words are one argument each, no shell
+            [sys.executable, "-m", "manara.exercise.transmitter", name, f"--seed={seed}", f"--speed={speed}", *said],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl+C is for us; we end it
+        )
+        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+
+    def ports(self) -> dict[str, int]:
+        """The TCP port of each stream; waits until the world is made."""
+        line = self._stdout.readline()
+        if not line:
+            raise RuntimeError("the transmitter ended before it began; its own words stand above")
+        ports: dict[str, int] = json.loads(line)["ports"]
+        return ports
+
+    def go(self, clock: FollowedClock) -> None:
+        """Let the world begin; the clock is told its time from now on."""
+
+        def follow() -> None:
+            for line in self._stdout:
+                clock.hear(int(line))
+
+        self._stdin.write(b"go\n")
+        self._stdin.flush()
+        threading.Thread(target=follow, name="world's clock", daemon=True).start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(OSError):
+            self._stdin.close()
 
 
 async def prepare(name: str, seed: int, speed: float) -> Demo:
@@ -49,15 +90,12 @@ async def prepare(name: str, seed: int, speed: float) -> Demo:
     except ValueError as fault:
         raise BadInput(str(fault), "--scenario") from None
     udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
-    transmitter = await _start(name, seed, speed, udp)
+    transmitter = Transmitter(name, seed, speed, udp)
     try:
         config = await _config(scenario, speed, udp, transmitter)
     except BaseException:  # interrupted while it was being made: nothing stays behind
-        transmitter.kill()
-        await transmitter.wait()
+        transmitter.stop()
         raise
-    assert transmitter.stdin is not None  # noqa: S101 - it was opened as a pipe
-    transmitter.stdin.write(b"go\n")
     face = Face(
         title=scenario.title,
         title_ar=scenario.title_ar,
@@ -70,20 +108,13 @@ async def prepare(name: str, seed: int, speed: float) -> Demo:
 
 
 async def _config(
-    scenario: scenarios.Scenario, speed: float, udp: dict[str, int], transmitter: asyncio.subprocess.Process
+    scenario: scenarios.Scenario, speed: float, udp: dict[str, int], transmitter: Transmitter
 ) -> NodeConfig:
     """A node that listens to the transmitter's sockets; its decoders and kernels are loaded while the world is made."""
     stale_s = 15.0 * max(1.0, speed / 4)  # a fast clock makes seconds short
     draft = NodeConfig(stale_s=stale_s, name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
-    ports, _ = await asyncio.gather(_ports(transmitter), asyncio.to_thread(_load_kernels, draft))
+    ports, _ = await asyncio.gather(asyncio.to_thread(transmitter.ports), asyncio.to_thread(_load_kernels, draft))
     return msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
-
-
-async def _follow(transmitter: asyncio.subprocess.Process, clock: FollowedClock) -> None:
-    """The node's clock is the world's."""
-    assert transmitter.stdout is not None  # noqa: S101 - it was opened as a pipe
-    while line := await transmitter.stdout.readline():
-        clock.hear(int(line))
 
 
 def _load_kernels(config: NodeConfig) -> None:
@@ -100,28 +131,3 @@ def _free_udp_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-async def _start(name: str, seed: int, speed: float, udp: dict[str, int]) -> asyncio.subprocess.Process:
-    said = [f"--udp={channel}={port}" for channel, port in udp.items()]
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "manara.exercise.transmitter",
-        name,
-        f"--seed={seed}",
-        f"--speed={speed}",
-        *said,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl+C is for us; we end it
-    )
-
-
-async def _ports(transmitter: asyncio.subprocess.Process) -> dict[str, int]:
-    assert transmitter.stdout is not None  # noqa: S101 - it was opened as a pipe
-    line = await asyncio.wait_for(transmitter.stdout.readline(), START_WAIT_S)
-    if not line:
-        raise RuntimeError("the transmitter ended before it began; its own words stand above")
-    ports: dict[str, int] = json.loads(line)["ports"]
-    return ports
