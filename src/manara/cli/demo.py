@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib
 import sys
 
 from manara.cli import arguments
@@ -41,9 +40,13 @@ async def _run(args: argparse.Namespace) -> int:
     patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
     preparing = asyncio.ensure_future(demo.prepare(args.scenario, args.seed, args.speed))
     preparing.add_done_callback(lambda _: patience.cancel())
-    await asyncio.to_thread(importlib.import_module, "manara.desk.serve")  # while the world is made
+    await asyncio.to_thread(_load_desk)  # while the world is made
     made = await preparing
     return await serving.run(made.running, made.work(), args)
+
+
+def _load_desk() -> None:
+    import manara.desk.serve  # noqa: F401 - loaded here so that nobody waits for it later
 
 
 def _say_why_it_takes() -> None:
