@@ -43,14 +43,14 @@ class WallClock:
 
 
 class RecordedClock:
-    """Shows ``start_ns`` at the monotonic moment ``began_ns`` (default: now) and runs at a given speed from there."""
+    """Shows ``start_ns`` now and runs at a given speed from there, on the machine's monotonic clock."""
 
     holds = False
 
-    def __init__(self, start_ns: int, speed: float = 1.0, began_ns: int | None = None) -> None:
+    def __init__(self, start_ns: int, speed: float = 1.0) -> None:
         self.speed = speed
         self._start_ns = start_ns
-        self._began = time.monotonic_ns() if began_ns is None else began_ns
+        self._began = time.monotonic_ns()
 
     def now_ns(self) -> int:
         """Recorded time that corresponds to now."""
