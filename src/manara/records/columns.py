@@ -17,6 +17,7 @@ I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 U8 = NDArray[np.uint64]
 U4 = NDArray[np.uint32]
+U2 = NDArray[np.uint16]
 U1 = NDArray[np.uint8]
 
 T = TypeVar("T", bound="Table")

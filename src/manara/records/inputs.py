@@ -10,6 +10,8 @@ import msgspec
 
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
+from manara.records.partners import PartnerStatus, Regions
+from manara.records.released import Block, Entry
 from manara.records.sensors import FeedHealth
 from manara.records.tracks import Tracks
 
@@ -56,9 +58,90 @@ class Skip(msgspec.Struct, frozen=True, tag="skip", array_like=True):
     why: str = "poison"
 
 
+class Command(msgspec.Struct, frozen=True, tag="command", array_like=True):
+    """A signed statement of persons, as it was handed in (docs/spec/statements.md). ``name``: under which the answer is
+    given."""
+
+    name: str
+    envelope: bytes
+    received_ns: int
+
+
+class Arrived(msgspec.Struct, frozen=True, tag="arrived", array_like=True):
+    """An entry of a partner's stream whose path to that partner's log the host has checked."""
+
+    partner: str
+    stream: str
+    offset: int
+    head: bytes
+    blocks: tuple[Block, ...]
+    received_ns: int
+    root: bytes = b""  # of the entry: what the receipt speaks of
+
+
+class Answered(msgspec.Struct, frozen=True, tag="answered", array_like=True):
+    """A partner's signed receipt for a stream of ours, checked by the host: it has everything before ``next``."""
+
+    partner: str
+    stream: str
+    next: int
+    envelope: bytes
+    received_ns: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused", array_like=True):
+    """Something from a partner was turned away at the door, and why."""
+
+    partner: str
+    why: str
+    detail: str
+    received_ns: int
+
+
+class LinkState(msgspec.Struct, frozen=True, tag="link", array_like=True):
+    """A partner's link opened, was lost, or its clock was measured. ``state``: live, lost, waiting, refused."""
+
+    partner: str
+    state: str
+    detail: str
+    received_ns: int
+    offset_ns: int = 0  # partner's clock less ours
+
+
+class Published(msgspec.Struct, frozen=True, tag="published", array_like=True):
+    """The log took a tick: its leaf, and the log's size and root with it."""
+
+    tick_ns: int
+    leaf: int
+    size: int
+    root: bytes
+    received_ns: int
+
+
+class Witnessed(msgspec.Struct, frozen=True, tag="witnessed", array_like=True):
+    """So many witnesses have cosigned the log at this size."""
+
+    size: int
+    witnesses: tuple[str, ...]
+    received_ns: int
+
+
 S = TypeVar("S")
 
-Input = Chunk | FeedState | ClockJump | Overflow | Skip
+Input = (
+    Chunk
+    | FeedState
+    | ClockJump
+    | Overflow
+    | Skip
+    | Command
+    | Arrived
+    | Answered
+    | Refused
+    | LinkState
+    | Published
+    | Witnessed
+)
 
 
 class Send(msgspec.Struct, frozen=True, tag="send", array_like=True):
@@ -69,7 +152,32 @@ class Send(msgspec.Struct, frozen=True, tag="send", array_like=True):
     data: bytes
 
 
-Effect = Send
+class Publish(msgspec.Struct, frozen=True, tag="publish", array_like=True):
+    """Put the entries of one tick into the log and let each recipient fetch its own. One leaf."""
+
+    effect_id: int
+    tick_ns: int
+    entries: tuple[Entry, ...]
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge", array_like=True):
+    """Sign the statement with the node's own key, hand it to the partner, and give it to the log."""
+
+    effect_id: int
+    partner: str
+    statement: bytes  # RFC 8785 JSON
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer", array_like=True):
+    """What became of a command: "" when it was done, else why not."""
+
+    effect_id: int
+    name: str
+    refusal: str
+    detail: str = ""
+
+
+Effect = Send | Publish | Acknowledge | Answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +208,9 @@ class Views:
     trails: Trails | None = None
     attention: U1 | None = None  # (n,) per track: 0 ordinary, 1 worth a look, 2 emergency or distress
     trouble: str = ""  # why the picture does not go on (a full disk, a damaged journal); "": it does
+    pedigree: U8 | None = None  # (n,) per track: partners that contributed (directory's order), bit 63: undisclosed
+    regions: Regions | None = None  # where partners say that something is, within a cell
+    partners: tuple[PartnerStatus, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)  # rows that tracking did not use, by reason, this step
 
 

@@ -1,0 +1,46 @@
+"""What a node shows of its partners: links, phases, what went and what came; and the regions that they tell of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from manara.records.columns import F8, I8, U1, U2, U8, Table, column
+
+
+class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One partner as the desk shows it. Counts are since the node's first step."""
+
+    id: str
+    name: str
+    name_ar: str = ""
+    link: str = "none"  # none, waiting, live, lost, refused
+    detail: str = ""
+    phase_out: str = "suspended"  # of our agreement towards it
+    phase_in: str = "suspended"  # of its agreement towards us, as it told
+    heard_ns: int = 0
+    clock_offset_s: float = 0.0
+    sent_entries: int = 0  # of its stream
+    receipted: int = 0  # entries of it that the partner has signed for
+    received_entries: int = 0
+    rows_out: int = 0
+    rows_in: int = 0
+    withheld: dict[str, int] = {}  # reason -> rows of the last tick
+    refused: dict[str, int] = {}  # reason -> frames turned away
+
+
+@dataclass(frozen=True, eq=False)
+class Regions(Table):
+    """What partners told within a cell: something is in it, uniform over the square, shape (n,)."""
+
+    track: U8 = column("u8")  # the partner's number for it
+    partner: U2 = column("u2")  # place in the directory
+    cell: U8 = column("u8")  # kernels/grid.py
+    lat_rad: F8 = column("f8", float("nan"))  # of the centre
+    lon_rad: F8 = column("f8", float("nan"))
+    half_m: F8 = column("f8", float("nan"))  # half the side, widened by motion since the epoch
+    epoch_ns: I8 = column("i8")
+    until_ns: I8 = column("i8")  # not shown after it
+    kind: U1 = column("u1")
+    domain: U1 = column("u1")
