@@ -21,7 +21,7 @@ from manara.host.intake import Intake
 from manara.node import state as node
 from manara.node.step import step
 from manara.records.config import NodeConfig
-from manara.records.inputs import Effect, Input, Stepped, Views
+from manara.records.inputs import Effect, Input, Send, Stepped, Views
 
 SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
@@ -155,7 +155,7 @@ class Running:
 
     def _perform(self, effects: tuple[Effect, ...]) -> None:
         for name, way_out in self._exits.items():
-            if pieces := [effect.data for effect in effects if effect.exit == name]:
+            if pieces := [one.data for one in effects if isinstance(one, Send) and one.exit == name]:
                 way_out.send(pieces)
         self._done(effects)
 

@@ -33,3 +33,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     desk_host: str = "127.0.0.1"
     desk_port: int = 8777
     folder: str = ""  # where journal and snapshots lie; "": beside the configuration
+    partner: str = ""  # own id in the directory; "": this node shares with nobody
+    directory: str = ""  # the directory's file, beside the configuration
+    keys: str = "keys"  # folder of the node's keys, beside the configuration
+    link_listen: str = ""  # https://host:port where partners fetch their streams; "": nobody can
+    never_to: tuple[str, ...] = ()  # partners that nothing of ours may reach by any path; it never leaves the node

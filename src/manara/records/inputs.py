@@ -65,6 +65,7 @@ class Command(msgspec.Struct, frozen=True, tag="command", array_like=True):
     name: str
     envelope: bytes
     received_ns: int
+    attachments: tuple[bytes, ...] = ()  # documents that the statement speaks of, with their signatures behind them
 
 
 class Arrived(msgspec.Struct, frozen=True, tag="arrived", array_like=True):

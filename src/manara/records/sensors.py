@@ -35,6 +35,7 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     receiver_lat_deg: float = float("nan")  # for surface positions and range plausibility
     receiver_lon_deg: float = float("nan")
     range_max_m: float = 700_000.0
+    sensitivity: str = "open"  # open, limited, restricted, closed: how close its rows are kept
 
 
 class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):

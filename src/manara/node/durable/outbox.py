@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from manara.node.durable.disk import Disk
-from manara.records.inputs import Effect
+from manara.records.inputs import Effect, Send
 
 NAME = "outbox.mno"
 MAX_EFFECTS = 65_536
@@ -47,9 +47,14 @@ def effect_id(sequence: int, index: int) -> int:
 
 
 class Outbox:
-    """Effects that are not done. Bounded: when full the oldest is dropped and counted in ``dropped``."""
+    """Effects that are not done. Pictures to exits are bounded: when full the oldest is dropped and counted in
+    ``dropped``. Everything else is owed to somebody and never dropped: the host performs it before the next step.
 
-    def __init__(self, max_effects: int = MAX_EFFECTS, max_bytes: int = MAX_BYTES) -> None:
+    ``through``: what the host knows to be done up to this id, whatever the file says."""
+
+    def __init__(self, max_effects: int = MAX_EFFECTS, max_bytes: int = MAX_BYTES, through: int = 0) -> None:
+        self._known = through
+        self._sends: dict[int, int] = {}  # id -> bytes
         self._waiting: dict[int, Effect] = {}
         self._unsent: list[Effect] = []
         self._beyond: set[int] = set()
@@ -90,13 +95,14 @@ class Outbox:
 
     def read(self, disk: Disk) -> None:
         """Take up what was done. A file that cannot be read means repeats, no more."""
+        self._through = self._known
         if NAME not in disk.names():
             return
         try:
             done = msgspec.msgpack.decode(disk.read(NAME, 0, disk.size(NAME)), type=_Done)
         except msgspec.MsgspecError:
             return
-        self._through, self._beyond = done.through, set(done.beyond)
+        self._through, self._beyond = max(done.through, self._known), set(done.beyond)
 
     def dump(self) -> Any:
         """For a snapshot, as plain values."""
@@ -120,14 +126,15 @@ class Outbox:
             return
         self._waiting[one] = effect
         self._unsent.append(effect)
-        self._bytes += len(effect.data)
-        while len(self._waiting) > self._max_effects or self._bytes > self._max_bytes:
-            self._forget(next(iter(self._waiting)))
+        if isinstance(effect, Send):
+            self._sends[one] = len(effect.data)
+            self._bytes += len(effect.data)
+        while len(self._sends) > self._max_effects or self._bytes > self._max_bytes:
+            self._forget(next(iter(self._sends)))
             self.dropped += 1
 
     def _forget(self, one: int) -> bool:
-        effect = self._waiting.pop(one, None)
-        if effect is None:
+        if self._waiting.pop(one, None) is None:
             return False
-        self._bytes -= len(effect.data)
+        self._bytes -= self._sends.pop(one, 0)
         return True

@@ -73,14 +73,16 @@ class Runner(Generic[S]):
     """Runs a machine over a disk. Opening recovers; it never raises for what the disk holds or refuses: then
     ``halted`` says what is wrong."""
 
-    def __init__(self, disk: Disk, machine: Machine[S], about: About, limits: Limits | None = None) -> None:
+    def __init__(
+        self, disk: Disk, machine: Machine[S], about: About, limits: Limits | None = None, done_through: int = 0
+    ) -> None:
         self._disk, self._machine, self._about = disk, machine, about
         self._limits = limits or Limits()
         self._pending: deque[tuple[Input, bytes]] = deque()
         self._pending_bytes = 0
         self._state: S | None = None
         self._journal: Journal | None = None
-        self._outbox = Outbox()
+        self._outbox = Outbox(through=done_through)
         self._clock = NodeClock(jump_ns=self._limits.jump_ns)
         self._doubt = (0, 0)  # sequence and inputs of a record that was refused and may yet stand on the disk
         self._steps = self._bytes = self._dones = self._omitted = 0
