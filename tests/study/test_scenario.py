@@ -78,6 +78,26 @@ def test_a_wrong_file_is_one_clear_line(old: str, new: str, says: str) -> None:
     assert "\n" not in text
 
 
+PERSON = '[[person]]\nname="Ilme"\nname_ar="إلمه"\npartner="Arvena"\ncapacity="policy"\n'
+
+
+def test_persons_sign_for_a_partner_in_one_capacity() -> None:
+    assert scenarios.parse(GOOD + PERSON).person[0].office == ""
+    for old, new, says in [
+        ("policy", "both", "capacity 'both' is none of policy, operational"),
+        ("Arvena", "Nowhere", "no partner is called 'Nowhere'"),
+        ("Ilme", "Tirrel", "two things are called 'Tirrel'"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            scenarios.parse(GOOD + PERSON.replace(old, new))
+
+
+def test_partners_differ_in_more_than_case_and_spaces() -> None:
+    partner = GOOD[GOOD.index("[[partner]]") : GOOD.index("[[town]]")]
+    with pytest.raises(ValueError, match="two partners have one name"):
+        scenarios.parse(GOOD + partner.replace("Arvena", "ARVENA"))
+
+
 def test_a_radar_needs_a_turn_and_a_sector() -> None:
     radar = '[[radar]]\nname="r"\nchannel="r"\npartner="Arvena"\nsac=1\nsic=1\neast_km=0\nnorth_km=0\nheight_m=9\n'
     assert scenarios.parse(GOOD + radar).radar[0].period_s == 4.0

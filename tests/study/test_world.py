@@ -142,3 +142,71 @@ def test_a_world_across_the_antimeridian_and_midnight(lantern: Scenario) -> None
     lon = world.truth(world.start_ns + 900 * S).lon_rad
     assert lon.min() < -3.1
     assert lon.max() > 3.1
+
+
+def heard(world: World, seconds: int) -> dict[str, list[Emission]]:
+    out: dict[str, list[Emission]] = {}
+    for one in world.advance(world.start_ns + seconds * S):
+        out.setdefault(one.channel, []).append(one)
+    return out
+
+
+def test_apart_each_channel_carries_what_one_partner_hears(small: Scenario) -> None:
+    parted = scenarios.apart(small)
+    assert [c.channel for c in small.receiver if c.channel not in ("ais", "beast")] == []
+    users: dict[str, set[str]] = {}
+    for one in (*parted.receiver, *parted.radar):
+        users.setdefault(one.channel, set()).add(one.partner)
+    assert all(len(who) == 1 for who in users.values())
+    assert users["ais-arvena"] == {"Arvena"}
+    assert users["radar-belora"] == {"Belora"}  # had one user before and keeps its name
+    assert scenarios.apart(parted) == parted
+    everybody = [feeds(parted, partner.name) for partner in parted.partner]
+    assert sorted(f.name for some in everybody for f in some) == sorted(f.name for f in feeds(parted))
+    assert sorted(s.name for p in parted.partner for s in sensors(parted, p.name)) == sorted(
+        r.name for r in small.radar
+    )
+    assert {s.feed for s in sensors(parted, "Belora")} == {"radar-belora"}
+
+
+def test_a_channel_of_several_partners_is_nobodys_own(small: Scenario) -> None:
+    with pytest.raises(ValueError, match="'ais' carries what other partners hear too"):
+        feeds(small, "Arvena")
+    assert {f.name for f in feeds(scenarios.apart(small), "Arvena")} == {
+        "ais-arvena",
+        "beast-arvena",
+        "radar-arvena",
+        "coast-arvena",
+    }
+    assert feeds(scenarios.apart(small), "Nobody") == () == sensors(small, "Nobody")
+
+
+def test_what_one_partner_hears_does_not_depend_on_who_else_listens(small: Scenario) -> None:
+    parted = scenarios.apart(small)
+    everything = heard(World(parted, 7), 12)
+    mine = {feed.name for feed in feeds(parted, "Belora")}
+    alone = heard(World(parted, 7, mine), 12)
+    assert set(alone) == mine
+    for channel in mine:
+        # Pieces are cut alike, so they are the same to the byte and to the nanosecond.
+        assert alone[channel] == everything[channel], channel
+    assert (
+        World(parted, 7, mine).truth(parted_at(parted)).lat_rad.tolist()
+        == World(small, 7).truth(parted_at(small)).lat_rad.tolist()
+    )
+
+
+def parted_at(scenario: Scenario) -> int:
+    return scenarios.start_ns(scenario) + 60 * S
+
+
+def test_the_stray_is_in_no_channel_of_belora(lantern: Scenario) -> None:
+    """The story of the second node: Belora learns of it from Arvena or not at all."""
+    world = World(scenarios.apart(lantern), 1)
+    index = [c.name for c in world.craft].index("stray")
+    for radar in world._radars:
+        if radar.radar.partner == "Belora":
+            for t in range(70, 1600, 30):
+                assert not radar.sees(world._fleet.motion.at(np.array([index]), np.array([float(t)])))
+    assert world.craft[index].icao == 0
+    assert world.craft[index].mmsi == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from manara.feeds.adsb import encode
@@ -33,9 +35,9 @@ def gps_ticks(time_ns: int) -> int:
 class AdsbAir:
     """All transponders with extended squitter, second by second."""
 
-    def __init__(self, scenario: Scenario, fleet: Fleet, seed: int) -> None:
+    def __init__(self, scenario: Scenario, fleet: Fleet, seed: int, wanted: Container[str] | None = None) -> None:
         self._fleet, self._seed = fleet, seed
-        self._network = Network.of(scenario, "adsb")
+        self._network = Network.of(scenario, "adsb", wanted)
         self._start_ns = start_ns(scenario)
         self._who = fleet.where([c.flies and c.icao > 0 for c in fleet.craft])
         rates = scenario.rates
@@ -103,5 +105,5 @@ class AdsbAir:
         return [
             (t, channel, encode.beast(frame, ticks, int(np.clip(250.0 - near[j] / 2000.0, 10.0, 250.0))))
             for j, channel in enumerate(self._network.channels)
-            if best[j] >= 0
+            if best[j] >= 0 and channel in self._network.wanted
         ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Container
 
 import numpy as np
 
@@ -50,10 +51,10 @@ def interval_s(ais_class: str, at_rest: bool, speed_mps: float, turning: bool) -
 class AisAir:
     """All AIS transmitters, second by second."""
 
-    def __init__(self, scenario: Scenario, fleet: Fleet, seed: int) -> None:
+    def __init__(self, scenario: Scenario, fleet: Fleet, seed: int, wanted: Container[str] | None = None) -> None:
         self._fleet, self._seed = fleet, seed
         self._start_ns = start_ns(scenario)
-        self._network = Network.of(scenario, "ais")
+        self._network = Network.of(scenario, "ais", wanted)
         self._who = fleet.where([c.ais_class in ("A", "B") for c in fleet.craft])
         self._devices = fleet.where([c.ais_class == "S" for c in fleet.craft])
         self._craft = [fleet.craft[int(i)] for i in self._who]
@@ -64,7 +65,7 @@ class AisAir:
         self._antenna_m = np.array([4.0 + c.length_m / 10.0 for c in self._craft])
         self._sigma_m = scenario.rates.sigma_position_m
         self._fixed = _fixed(scenario, fleet.land, Names(rng))
-        self._sequence = 0
+        self._sequence = dict.fromkeys(self._network.channels, 0)
 
     def second(self, k: int) -> list[Sent]:
         """What is heard in [k, k + 1)."""
@@ -72,11 +73,11 @@ class AisAir:
             return []
         rng = dice(self._seed, _EMITTER, k)
         out = self._positions(k, rng) + self._static(k, rng) + self._distress(k, rng)
-        for every, first, station, msg_type, fields in self._fixed:
+        for every, first, stations, msg_type, fields in self._fixed:
             t = first + math.ceil((k - first) / every) * every
             if k <= t < k + 1:
                 now = self._clock(t) if msg_type == 4 else {}
-                out.append(self._heard(t, station, msg_type, {**fields, **now}))
+                out += self._on_channels(t, stations, msg_type, {**fields, **now})
         return out
 
     def _positions(self, k: int, rng: np.random.Generator) -> list[Sent]:
@@ -162,13 +163,17 @@ class AisAir:
         return out
 
     def _on_channels(self, t: float, best: I8, msg_type: int, fields: dict[str, object]) -> list[Sent]:
-        return [self._heard(t, int(i), msg_type, fields) for i in best if i >= 0]
+        heard = [int(i) for i in best if i >= 0]
+        wanted, receivers = self._network.wanted, self._network.receivers
+        return [self._heard(t, i, msg_type, fields) for i in heard if receivers[i].channel in wanted]
 
     def _heard(self, t: float, station: int, msg_type: int, fields: dict[str, object]) -> Sent:
         receiver = self._network.receivers[station]
-        self._sequence += 1
+        self._sequence[receiver.channel] += 1
         time_ns = self._start_ns + int(t) * 1_000_000_000
-        data = sentences(msg_type, fields, time_ns=time_ns, station=receiver.name, sequence=self._sequence % 10)
+        data = sentences(
+            msg_type, fields, time_ns=time_ns, station=receiver.name, sequence=self._sequence[receiver.channel] % 10
+        )
         return t, receiver.channel, data
 
     def _clock(self, t: float) -> dict[str, object]:
@@ -193,22 +198,23 @@ def _particulars(one: Craft) -> list[tuple[int, dict[str, object]]]:
     return [(5, {**name, **size, **voyage, "callsign": one.callsign, "ship_type": one.ship_type})]
 
 
-def _fixed(scenario: Scenario, land: Land, names: Names) -> list[tuple[float, float, int, int, dict[str, object]]]:
-    """What stands still: (every, first, station, type, fields) of base stations (4) and aids to navigation (21)."""
+def _fixed(scenario: Scenario, land: Land, names: Names) -> list[tuple[float, float, I8, int, dict[str, object]]]:
+    """What stands still: (every, first, stations that hear it, type, fields) of base stations (4) and aids (21)."""
     network, plane = Network.of(scenario, "ais"), Plane.at(scenario.lat_deg, scenario.lon_deg)
     mid = {p.name: p.mid for p in scenario.partner}
-    out: list[tuple[float, float, int, int, dict[str, object]]] = []
+    out: list[tuple[float, float, I8, int, dict[str, object]]] = []
     for i, (receiver, site) in enumerate(zip(network.receivers, network.sites, strict=True)):
         fields = _stand(site.lat_rad, site.lon_rad, mid[receiver.partner] * 10_000 + i + 1)
-        out.append((STATION_S, 0.3 + 1.3 * i, i, 4, {**fields, "epfd": 1}))
+        out.append((STATION_S, 0.3 + 1.3 * i, np.array([i]), 4, {**fields, "epfd": 1}))
     islets = [one for one in land.islands if not one.partner]
     for i, islet in enumerate(islets if network.receivers else []):
         lat, lon = (float(v) for v in plane.lla(np.array(islet.x_m), np.array(islet.y_m)))
-        station = _nearest(network, lat, lon)
+        best, near = _hearing(network, lat, lon)
+        station = int(best[near.argmin()])
         if station >= 0:
             serial = 990_000_000 + mid[network.receivers[station].partner] * 10_000 + 1001 + i
             fields = {**_stand(lat, lon, serial), "aid_type": 5, "name": f"{names.ship()[:12]} LIGHT", "epfd": 7}
-            out.append((AID_S, 2.0 + 0.7 * i, station, 21, fields))
+            out.append((AID_S, 2.0 + 0.7 * i, best, 21, fields))
     return out
 
 
@@ -216,9 +222,9 @@ def _stand(lat_rad: float, lon_rad: float, mmsi: int) -> dict[str, object]:
     return {"mmsi": mmsi, "lat": math.degrees(lat_rad), "lon": math.degrees(lon_rad), "accuracy": True}
 
 
-def _nearest(network: Network, lat_rad: float, lon_rad: float) -> int:
-    """The station that hears a light of 30 m there best, or -1."""
+def _hearing(network: Network, lat_rad: float, lon_rad: float) -> tuple[I8, F8]:
+    """For each channel the station that hears a light of 30 m there best, or -1, and its range."""
     zero: F8 = np.zeros(1)
     state = State(np.array([lat_rad]), np.array([lon_rad]), zero, zero, zero, zero, zero)
-    best, _ = network.hearing(state, np.array([30.0]), dice(0, 0, 0))
-    return int(best[0].max())
+    best, near = network.hearing(state, np.array([30.0]), dice(0, 0, 0))
+    return best[0], near[0]

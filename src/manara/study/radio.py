@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,12 +37,15 @@ class Network:
 
     receivers: tuple[Receiver, ...]
     sites: tuple[Site, ...]
+    wanted: Container[str]  # channels that somebody listens to
 
     @classmethod
-    def of(cls, scenario: Scenario, kind: str) -> Network:
-        """All receivers of that kind in the scenario."""
+    def of(cls, scenario: Scenario, kind: str, wanted: Container[str] | None = None) -> Network:
+        """All receivers of that kind in the scenario. All of them hear, whether anybody listens or not: what one
+        channel carries does not depend on who listens to another."""
         chosen = tuple(r for r in scenario.receiver if r.kind == kind)
-        return cls(chosen, tuple(site_of(scenario, r) for r in chosen))
+        everything = {r.channel for r in chosen}
+        return cls(chosen, tuple(site_of(scenario, r) for r in chosen), everything if wanted is None else wanted)
 
     def hearing(self, state: State, antenna_m: F8, rng: np.random.Generator) -> tuple[I8, F8]:
         """For each sender the receiver on each channel that hears it best: (n, channels) receiver or -1, its range.

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from pathlib import Path
 
 import msgspec
+
+from manara.records.directory import CAPACITIES
 
 FOLDER = Path(__file__).resolve().parent / "scenarios"  # in a checkout a link to examples/scenarios
 
@@ -26,6 +29,17 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     mid: int  # maritime identification digits
     operator: str  # first letters of its aircraft callsigns
     region_km: tuple[tuple[float, float], ...] = ()
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fictional person who signs for a partner. ``capacity``: policy or operational."""
+
+    name: str
+    name_ar: str
+    partner: str
+    capacity: str
+    office: str = ""
+    office_ar: str = ""
 
 
 class Town(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +165,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     radar: tuple[Radar, ...] = ()
     receiver: tuple[Receiver, ...] = ()
     cable: tuple[Cable, ...] = ()
+    person: tuple[Person, ...] = ()
     craft: tuple[Script, ...] = ()
 
 
@@ -196,13 +211,48 @@ def find(name: str) -> Path:
     return path
 
 
+def alias(name: str) -> str:
+    """A name as it stands in agreements, folders and channels: lower case, digits and hyphens.
+
+    >>> alias("Port Arven")
+    'port-arven'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def apart(scenario: Scenario) -> Scenario:
+    """The same sea, in which no channel carries what two partners hear: one that does becomes one for each of them
+    (``ais`` becomes ``ais-arvena``, ``ais-belora``). Craft, sensors and their chance stay as they are."""
+    placed: tuple[Radar | Receiver, ...] = (*scenario.radar, *scenario.receiver)
+    users = {one.channel: {other.partner for other in placed if other.channel == one.channel} for one in placed}
+
+    def own(channel: str, partner: str) -> str:
+        return f"{channel}-{alias(partner)}" if len(users[channel]) > 1 else channel
+
+    return msgspec.structs.replace(
+        scenario,
+        radar=tuple(msgspec.structs.replace(r, channel=own(r.channel, r.partner)) for r in scenario.radar),
+        receiver=tuple(msgspec.structs.replace(r, channel=own(r.channel, r.partner)) for r in scenario.receiver),
+    )
+
+
 def _fault(scenario: Scenario) -> str:
     """What is wrong beyond the types, in words; empty when nothing is."""
     partners = {p.name for p in scenario.partner}
-    placed: list[Town | Radar | Receiver] = [*scenario.town, *scenario.radar, *scenario.receiver]
+    placed: list[Town | Radar | Receiver | Person] = [
+        *scenario.town,
+        *scenario.radar,
+        *scenario.receiver,
+        *scenario.person,
+    ]
     for one in placed:
         if one.partner not in partners:
             return f"{one.name}: no partner is called {one.partner!r}"
+    for person in scenario.person:
+        if person.capacity not in CAPACITIES:
+            return f"{person.name}: capacity {person.capacity!r} is none of {', '.join(CAPACITIES)}"
+    if len({alias(name) for name in partners}) != len(scenario.partner):
+        return "two partners have one name"
     towns = {t.name for t in scenario.town}
     scripts = {c.name for c in scenario.craft}
     for craft in scenario.craft:

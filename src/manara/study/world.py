@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from manara.records.columns import F8, I4, U1, U8, Table, column
@@ -29,7 +30,7 @@ from manara.study.emit_radar import EDITIONS, RadarAir
 from manara.study.fleet import make_fleet
 from manara.study.motion import State
 from manara.study.radio import Sent, site_of
-from manara.study.scenario import Scenario, start_ns
+from manara.study.scenario import Radar, Receiver, Scenario, start_ns
 
 SECOND_NS = 1_000_000_000
 
@@ -61,15 +62,17 @@ class Truth(Table):
 
 
 class World:
-    """A world made from a scenario and a seed; it begins at the scenario's start."""
+    """A world made from a scenario and a seed; it begins at the scenario's start. ``channels``: those that somebody
+    listens to (None: all); what one carries does not depend on which others are listened to."""
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, channels: Container[str] | None = None) -> None:
         self.scenario = scenario
         self.start_ns = start_ns(scenario)
         self._fleet = make_fleet(scenario, seed)
-        self._ais = AisAir(scenario, self._fleet, seed)
-        self._adsb = AdsbAir(scenario, self._fleet, seed)
-        self._radars = [RadarAir(scenario, self._fleet, seed, i) for i in range(len(scenario.radar))]
+        self._ais = AisAir(scenario, self._fleet, seed, channels)
+        self._adsb = AdsbAir(scenario, self._fleet, seed, channels)
+        wanted = [i for i, radar in enumerate(scenario.radar) if channels is None or radar.channel in channels]
+        self._radars = [RadarAir(scenario, self._fleet, seed, i) for i in wanted]
         self._all = np.arange(len(self._fleet.craft))
         self._now = self._states(0.0)
         # The first second is made here, so that the codecs are loaded before anyone waits for them.
@@ -156,10 +159,13 @@ def kind_of(craft: Craft) -> Kind:
     return by_class.get(craft.ais_class, Kind.VESSEL)
 
 
-def sensors(scenario: Scenario) -> tuple[Sensor, ...]:
-    """The radars as a node's configuration names them: site, noise, SAC and SIC, channel as feed."""
+def sensors(scenario: Scenario, partner: str | None = None) -> tuple[Sensor, ...]:
+    """The radars as a node's configuration names them: site, noise, SAC and SIC, channel as feed. Those of one partner
+    when it is named, else all."""
     out = []
     for radar in scenario.radar:
+        if partner not in (None, radar.partner):
+            continue
         site = site_of(scenario, radar)
         out.append(
             Sensor(
@@ -181,8 +187,13 @@ def sensors(scenario: Scenario) -> tuple[Sensor, ...]:
     return tuple(out)
 
 
-def feeds(scenario: Scenario) -> tuple[FeedConfig, ...]:
-    """One feed per channel, without addresses: the name is the channel's, the format and the receiver are known."""
+def feeds(scenario: Scenario, partner: str | None = None) -> tuple[FeedConfig, ...]:
+    """One feed per channel, without addresses: the name is the channel's, the format and the receiver are known.
+
+    Those of one partner when it is named, else all. A channel that carries what another partner hears would tell
+    too much: ValueError names it; ``scenario.apart`` parts them.
+    """
+    scenario = scenario if partner is None else _of(scenario, partner)
     out: dict[str, FeedConfig] = {}
     for receiver in scenario.receiver:
         if receiver.channel not in out:
@@ -194,3 +205,16 @@ def feeds(scenario: Scenario) -> tuple[FeedConfig, ...]:
     for radar in scenario.radar:
         out.setdefault(radar.channel, FeedConfig(name=radar.channel, url="", format="asterix", editions=dict(EDITIONS)))
     return tuple(out.values())
+
+
+def _of(scenario: Scenario, partner: str) -> Scenario:
+    """The scenario with the sensors of one partner only."""
+    placed: tuple[Radar | Receiver, ...] = (*scenario.radar, *scenario.receiver)
+    foreign = {one.channel for one in placed if one.partner != partner}
+    if both := sorted(foreign & {one.channel for one in placed if one.partner == partner}):
+        raise ValueError(f"channel {both[0]!r} carries what other partners hear too")
+    return msgspec.structs.replace(
+        scenario,
+        radar=tuple(r for r in scenario.radar if r.partner == partner),
+        receiver=tuple(r for r in scenario.receiver if r.partner == partner),
+    )
