@@ -1,0 +1,342 @@
+"""Signed statements: what persons and nodes decide, in one encoding. The format: docs/spec/statements.md.
+
+A statement is RFC 8785 JSON, integers and strings only. An envelope carries it verbatim, as a string, beside the
+signatures; what is signed is ``PREFIX`` and the statement's bytes. Nothing here reads a clock: a replayed statement is
+known by ``after``, the hash of the last statement about the same subject.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from manara.records.directory import Directory, Person
+
+PREFIX = b"manara/statement/v1\n"
+ENVELOPE_BYTES = 65_536
+SIGNATURES_MAX = 16
+TRACKS_MAX = 1_000
+
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Link = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+Nonce = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{32})?\Z")]
+Number = Annotated[str, msgspec.Meta(pattern=r"\A(0|[1-9][0-9]{0,19})\Z")]
+Short = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z", max_length=120)]
+Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z", max_length=1_000)]
+PhaseWord = Annotated[str, msgspec.Meta(pattern=r"\A(warning_only|interim|full)\Z")]
+Tracks = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern=r"\A(all|0|[1-9][0-9]{0,19})\Z")], ...],
+    msgspec.Meta(min_length=1, max_length=TRACKS_MAX),
+]
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=""):
+    """What all statements carry. ``nonce``: 16 random bytes. ``after``: hash of the statement before; "": the first."""
+
+    nonce: Nonce = ""
+    after: Link = ""
+
+
+class Activate(Statement, frozen=True, kw_only=True, tag="agreement.activate"):
+    """Put an agreement in force, in this phase. It replaces what stood for the same direction."""
+
+    agreement: Sha256
+    phase: PhaseWord
+
+
+class ChangePhase(Statement, frozen=True, kw_only=True, tag="agreement.phase"):
+    """Move an agreement in force to another phase."""
+
+    agreement: Sha256
+    phase: PhaseWord
+
+
+class Suspend(Statement, frozen=True, kw_only=True, tag="agreement.suspend"):
+    """Stop an agreement at once."""
+
+    agreement: Sha256
+    reason: Text = ""
+
+
+class Resume(Statement, frozen=True, kw_only=True, tag="agreement.resume"):
+    """Let a suspended agreement go on, no higher than it stood before."""
+
+    agreement: Sha256
+    phase: PhaseWord
+    reason: Text = ""
+
+
+class Recall(Statement, frozen=True, kw_only=True, tag="recall"):
+    """Ask the recipient of a stream to cease use. ``tracks``: the releaser's own track ids, or the one word all."""
+
+    stream: Short
+    tracks: Tracks
+    from_ns: Number = "0"
+    to_ns: Number
+    reason: Text = ""
+
+
+class RecallDone(Statement, frozen=True, kw_only=True, tag="recall.done"):
+    """A recipient has erased so many rows for a recall."""
+
+    stream: Short
+    recall: Sha256
+    count: Number
+
+
+class DirectoryUpdate(Statement, frozen=True, kw_only=True, tag="directory.update"):
+    """From now on this version of the directory holds."""
+
+    version: int
+    sha256: Sha256
+
+
+class KeyRotate(Statement, frozen=True, kw_only=True, tag="key.rotate"):
+    """One key follows another. ``new`` "": the old one is revoked and nothing follows it."""
+
+    partner: Short
+    purpose: Annotated[str, msgspec.Meta(pattern=r"\A(ledger|witness|agreement|seal|tls|person)\Z")]
+    old: Sha256
+    new: Link
+    person: Short = ""
+
+
+class HoldPlace(Statement, frozen=True, kw_only=True, tag="hold.place"):
+    """A legal hold: nothing of this originator and these tracks is erased while it stands."""
+
+    name: Short
+    originator: Short
+    tracks: Tracks
+    from_ns: Number = "0"
+    to_ns: Number
+    reason: Text = ""
+
+
+class HoldLift(Statement, frozen=True, kw_only=True, tag="hold.lift"):
+    """A legal hold ends."""
+
+    name: Short
+    reason: Text = ""
+
+
+class RetentionErased(Statement, frozen=True, kw_only=True, tag="retention.erased"):
+    """The node erased the keys of so many rows from before a time."""
+
+    originator: Short
+    before_ns: Number
+    count: Number
+
+
+class Receipt(Statement, frozen=True, kw_only=True, tag="receipt"):
+    """A recipient's node has everything of a stream before ``next``; ``root`` and ``size`` of the log it saw."""
+
+    stream: Short
+    next: Number
+    root: Sha256
+    size: Number
+
+
+class LedgerEpoch(Statement, frozen=True, kw_only=True, tag="ledger.epoch"):
+    """A log begins anew after a restored backup and names the head that it had."""
+
+    origin: Short
+    epoch: int
+    old_size: Number
+    old_root: Sha256
+
+
+AnyStatement = (
+    Activate
+    | ChangePhase
+    | Suspend
+    | Resume
+    | Recall
+    | RecallDone
+    | DirectoryUpdate
+    | KeyRotate
+    | HoldPlace
+    | HoldLift
+    | RetentionErased
+    | Receipt
+    | LedgerEpoch
+)
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One signature: of a person or of a partner's node, never both. ``key`` hex, ``sig`` base64."""
+
+    person: str = ""
+    node: str = ""
+    key: str
+    sig: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A statement's text, verbatim, and who signed it."""
+
+    statement: str
+    signatures: tuple[Signature, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why not: a short stable slug, and one sentence for people."""
+
+    why: str
+    sentence: str
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement whose signatures all hold. ``sha256``: what the next statement names as ``after``."""
+
+    statement: AnyStatement
+    text: bytes
+    sha256: str
+    persons: tuple[Person, ...] = ()
+    nodes: tuple[str, ...] = ()
+
+    def capacities(self, partner: str) -> frozenset[str]:
+        """In which capacities persons of this partner signed."""
+        return frozenset(one.capacity for one in self.persons if one.partner == partner)
+
+
+T = TypeVar("T")
+
+
+def type_of(statement: AnyStatement) -> str:
+    """The word on the wire: ``agreement.suspend``."""
+    return str(statement.__struct_config__.tag)
+
+
+def canonical(statement: AnyStatement) -> bytes:
+    """The bytes that are hashed and signed.
+
+    >>> canonical(HoldLift(name="case-7", nonce="00" * 16))[:44]
+    b'{"after":"","name":"case-7","nonce":"0000000'
+    """
+    return rfc8785.dumps(msgspec.to_builtins(statement))
+
+
+def statement_sha256(text: bytes) -> str:
+    """By what a later statement names this one."""
+    return hashlib.sha256(PREFIX + text).hexdigest()
+
+
+def signed(text: bytes, key: bytes, sign: Callable[[bytes], bytes], *, person: str = "", node: str = "") -> Signature:
+    """One signature over a statement's bytes. ``key``: the public key; ``sign``: 64 bytes of Ed25519."""
+    sig = base64.b64encode(sign(PREFIX + text)).decode("ascii")
+    return Signature(person=person, node=node, key=key.hex(), sig=sig)
+
+
+def envelope(text: bytes, signatures: Iterable[Signature]) -> bytes:
+    """The envelope as it is handed in."""
+    return msgspec.json.encode(Envelope(statement=text.decode("utf-8"), signatures=tuple(signatures)))
+
+
+def read(data: bytes) -> tuple[Envelope, AnyStatement] | Refusal:
+    """Take an envelope apart without believing a word of it."""
+    if len(data) > ENVELOPE_BYTES:
+        return Refusal("too_large", f"An envelope holds at most {ENVELOPE_BYTES} bytes; this one has {len(data)}.")
+    outer = _decoded(data, Envelope)
+    if isinstance(outer, Refusal):
+        return outer
+    if len(outer.signatures) > SIGNATURES_MAX:
+        return Refusal("too_many", f"An envelope holds at most {SIGNATURES_MAX} signatures.")
+    text = outer.statement.encode("utf-8")
+    inner: Any = _decoded(text, AnyStatement)
+    if isinstance(inner, Refusal):
+        return inner
+    if not is_canonical(text):
+        return Refusal("not_canonical", "The statement is not RFC 8785 JSON of integers and strings.")
+    return outer, inner
+
+
+def is_canonical(text: bytes) -> bool:
+    """Whether these bytes are RFC 8785 JSON of integers and strings, lists and tables of them, and nothing else."""
+    try:
+        plain = msgspec.json.decode(text)
+        return _plain(plain) and rfc8785.dumps(plain) == text
+    except (msgspec.DecodeError, rfc8785.CanonicalizationError, RecursionError, UnicodeError):
+        return False
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_plain, value))
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _decoded(data: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as fault:
+        said = " ".join(str(fault).split())[:300]
+        return Refusal("malformed", f"Not a statement: {said}")
+
+
+def verify(data: bytes, directory: Directory) -> Verified | Refusal:
+    """The statement in an envelope, if every signature on it holds. One that does not spoils the envelope."""
+    taken = read(data)
+    if isinstance(taken, Refusal):
+        return taken
+    outer, inner = taken
+    if not outer.signatures:
+        return Refusal("unsigned", "Nobody has signed this statement.")
+    text = outer.statement.encode("utf-8")
+    persons: list[Person] = []
+    nodes: list[str] = []
+    for one in outer.signatures:
+        found = signer_of(one, directory)
+        if isinstance(found, Refusal):
+            return found
+        if not holds(one, PREFIX + text):
+            return Refusal("bad_signature", f"The signature of {one.person or one.node} does not hold.")
+        if found in persons or found in nodes:
+            return Refusal("signed_twice", f"{one.person or one.node} signed twice; that counts once.")
+        if isinstance(found, Person):
+            persons.append(found)
+        else:
+            nodes.append(found)
+    return Verified(
+        statement=inner, text=text, sha256=statement_sha256(text), persons=tuple(persons), nodes=tuple(nodes)
+    )
+
+
+def signer_of(one: Signature, directory: Directory) -> Person | str | Refusal:
+    """The person, or the id of the partner whose node it is, if the key is the one that the directory gives."""
+    if bool(one.person) == bool(one.node):
+        return Refusal("malformed", "A signature names a person or a node, one of the two.")
+    if one.person:
+        person = directory.person(one.person)
+        if person is None:
+            return Refusal("unknown_person", f"{one.person} is not in the directory.")
+        return person if person.key == one.key else _wrong_key(one.person)
+    partner = directory.partner(one.node)
+    if partner is None:
+        return Refusal("unknown_node", f"{one.node} is not in the directory.")
+    return partner.id if partner.agreement_key == one.key else _wrong_key(one.node)
+
+
+def _wrong_key(name: str) -> Refusal:
+    return Refusal("wrong_key", f"The key is not the one that the directory gives for {name}.")
+
+
+def holds(one: Signature, signed_bytes: bytes) -> bool:
+    """Whether a signature holds over these bytes; a malformed one does not."""
+    try:
+        sig = base64.b64decode(one.sig, validate=True)
+        if base64.b64encode(sig).decode("ascii") != one.sig or bytes.fromhex(one.key).hex() != one.key:
+            return False
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(one.key)).verify(sig, signed_bytes)
+    except (binascii.Error, ValueError, InvalidSignature):
+        return False
+    return True
