@@ -2,6 +2,7 @@
 
 It opens a TCP server for each stream channel, prints one JSON line with the ports, waits for one line on standard
 input, then transmits at the scenario's speed until standard input ends, printing the world's time (ns) as it goes.
+With ``--partner`` each of these hears its own receivers on channels of its own; what only others hear is not made.
 """
 
 from __future__ import annotations
@@ -91,11 +92,14 @@ def _say(line: str) -> None:
 async def run(args: argparse.Namespace) -> None:
     """Open, say where, wait for the start, transmit."""
     scenario = scenarios.load(scenarios.find(args.scenario))
+    channels = tuple(feed.name for feed in feeds(scenario))
+    if args.partner:
+        scenario = scenarios.apart(scenario)
+        channels = tuple(feed.name for partner in args.partner for feed in feeds(scenario, partner))
     udp_ports = {name: int(port) for name, _, port in (x.partition("=") for x in args.udp)}
     air = Air(udp_ports)
-    streams = [feed.name for feed in feeds(scenario) if feed.name not in udp_ports]
-    ports = await air.open(streams)
-    world = World(scenario, args.seed)
+    ports = await air.open([channel for channel in channels if channel not in udp_ports])
+    world = World(scenario, args.seed, frozenset(channels))
     _say(json.dumps({"ports": ports}))
     loop = asyncio.get_running_loop()
     if not await loop.run_in_executor(None, sys.stdin.readline):
@@ -116,6 +120,7 @@ def main() -> None:
     parser.add_argument("scenario")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--partner", action="append", default=[], metavar="NAME")
     parser.add_argument("--udp", action="append", default=[], metavar="CHANNEL=PORT")
     with suppress(KeyboardInterrupt):
         asyncio.run(run(parser.parse_args()))
