@@ -7,6 +7,7 @@ said in one line before anything is opened, not by a traceback an hour later.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,8 @@ EXIT_PERIOD_S = (0.05, 86_400.0)
 HEIGHT_M = 100_000.0
 FAR_M = 1e8
 DOMAINS = ("air", "sea", "surface")
+SENSITIVITIES = ("open", "limited", "restricted", "closed")
+_PARTNER = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 Rule = tuple[str, float, float]  # field, lowest, highest
 
@@ -56,11 +59,38 @@ def check(config: NodeConfig, where: str) -> None:
     if "/" in config.name:
         raise BadInput(f"name: {config.name!r} holds a slash", where, "a name is no path; use folder")
     address.check_host(config.desk_host, where)
+    _sharing(config, where)
     for feed in config.feeds:
         check_feed(feed, where)
     check_sensors(config.sensors, where)
     for one in config.exits:
         _exit(one, where)
+
+
+def _sharing(config: NodeConfig, where: str) -> None:
+    for one in (config.partner, *config.never_to):
+        if one and not _PARTNER.fullmatch(one):
+            raise BadInput(f"{one!r} is no id of a partner", where, "lower case, digits and hyphens, at most 31")
+    if config.partner in config.never_to:
+        raise BadInput("never_to names this node itself", where)
+    if config.partner and not config.directory:
+        raise BadInput("partner is given and directory is not", where, "name the directory's file")
+    if config.link_listen:
+        link_address(config.link_listen, where)
+
+
+def link_address(url: str, where: str) -> tuple[str, int]:
+    """Host and port of https://host:port. Raises BadInput.
+
+    >>> link_address("https://127.0.0.1:8443", "")
+    ('127.0.0.1', 8443)
+    """
+    found = re.fullmatch(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})/?", url)
+    if not found or int(found[2]) > 65_535:
+        raise BadInput(f"{url!r} is no address of a link", where, "https://host:port")
+    host = found[1].strip("[]")
+    address.check_host(host, where)
+    return host, int(found[2])
 
 
 def check_sensors(sensors: Iterable[Sensor], where: str) -> None:
@@ -78,6 +108,10 @@ def check_feed(feed: FeedConfig, where: str) -> None:
     from manara.feeds.decoder import Options
 
     _texts(feed, where)
+    if feed.sensitivity not in SENSITIVITIES:
+        raise BadInput(
+            f"feed {feed.name!r}: sensitivity {feed.sensitivity!r}", where, f"one of {', '.join(SENSITIVITIES)}"
+        )
     _numbers(feed, _FEED, f"feed {feed.name!r}: ", where)
     address.parse(feed.url)
     named = formats.names(feed.format)
