@@ -7,11 +7,11 @@ import json
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.doubles.persons import DIRECTORY, key_of, public, signed
 
-from manara.records.directory import Directory, Partner, Person
+from manara.records.directory import Directory
 from manara.release import phases, statements
 from manara.release.statements import (
     AnyStatement,
@@ -25,47 +25,9 @@ from manara.release.statements import (
     Verified,
 )
 
-
-def key_of(name: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
-
-
-def public(name: str) -> str:
-    return key_of(name).public_key().public_bytes_raw().hex()
-
-
-def person(name: str, capacity: str) -> Person:
-    return Person(
-        id=name, partner=name.split(".", maxsplit=1)[0], name=name.title(), capacity=capacity, key=public(name)
-    )
-
-
-def partner(name: str) -> Partner:
-    return Partner(id=name, name=name.title(), ledger_key=public(name + "/ledger"), agreement_key=public(name))
-
-
-BOOK = Directory(
-    version=1,
-    partners=(partner("arvena"), partner("belora")),
-    persons=(
-        person("arvena.minister", "policy"),
-        person("arvena.chief", "operational"),
-        person("belora.watch", "operational"),
-    ),
-)
+BOOK = DIRECTORY
 SHA = "ab" * 32
 STOP = Suspend(agreement=SHA, nonce="01" * 16, reason="تعليق")
-
-
-def signed(statement: AnyStatement, *who: str) -> bytes:
-    text = statements.canonical(statement)
-    made = [
-        statements.signed(
-            text, bytes.fromhex(public(w)), key_of(w).sign, **({"person": w} if "." in w else {"node": w})
-        )
-        for w in who
-    ]
-    return statements.envelope(text, made)
 
 
 def why(data: bytes, book: Directory = BOOK) -> str:
@@ -106,7 +68,7 @@ def test_row_21_a_receipt_is_signed_by_the_recipients_node():
     [
         ({"key": public("belora.watch")}, "wrong_key"),
         ({"person": "arvena.nobody"}, "unknown_person"),
-        ({"person": "", "node": "corvia"}, "unknown_node"),
+        ({"person": "", "node": "elsewhere"}, "unknown_node"),
         ({"person": "", "node": ""}, "malformed"),
         ({"node": "arvena"}, "malformed"),
         ({"sig": "AAAA"}, "bad_signature"),
