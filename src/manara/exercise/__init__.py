@@ -2,5 +2,6 @@
 
 ::
 
-    study.world ─▶ transmitter (a program of its own) ─ TCP, UDP ─▶ a node like any other
+    scenario ─▶ partners (folders, keys, directory, agreements) ─▶ a node like any other, one for each partner
+    study.world ─▶ transmitter (a program of its own) ─ TCP, UDP ─▶ each partner's own channels ─┘
 """

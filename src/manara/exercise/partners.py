@@ -1,0 +1,199 @@
+"""Fictional partners made whole: for each a folder with keys, people, the directory, agreements and a configuration.
+
+::
+
+    <folder>/arvena/arvena.toml                      the node's configuration, beside it:
+                    directory.toml                   the same for all
+                    keys/                            of the node
+                    people/arvena.policy.key …       of persons, one file each
+                    arvena-belora.toml, .toml.sig …  agreements of both directions, signed by all who are named
+                    arvena.node/                     what the node keeps
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from manara.exercise import toml, treaty
+from manara.host import keys
+from manara.host.keys import NodeKeys, Signer
+from manara.records.agreement import Agreement
+from manara.records.config import NodeConfig
+from manara.records.directory import Directory, Partner, Person
+from manara.records.sensors import FeedConfig
+from manara.release import document
+from manara.study.areas import areas
+from manara.study.scenario import Scenario, alias
+from manara.study.world import feeds, sensors
+
+
+@dataclass(frozen=True)
+class Member:
+    """One partner of an exercise. ``people``: person -> key file."""
+
+    id: str
+    name: str
+    folder: Path
+    keys: NodeKeys
+    people: Mapping[str, Path]
+    link_port: int
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        return self.folder / f"{self.id}.toml"
+
+    @property
+    def kept(self) -> Path:
+        """The folder in which its node keeps everything."""
+        return self.folder / f"{self.id}.node"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Everybody, and the documents that they share. ``agreements``: (releaser, recipient) by id."""
+
+    scenario: Scenario
+    directory: Directory
+    members: Mapping[str, Member]
+    agreements: Mapping[tuple[str, str], document.Document]
+
+
+def make(folder: Path, scenario: Scenario, names: Sequence[str], link_ports: Mapping[str, int]) -> Made:
+    """Folders for the named partners of a scenario in which each has channels of its own (``scenario.apart``).
+    ``link_ports``: name -> port on loopback where its streams are fetched. Raises BadInput, ValueError."""
+    members = {alias(name): _member(folder / alias(name), scenario, name, link_ports[name]) for name in names}
+    directory = Directory(
+        version=1,
+        issued=scenario.start.isoformat(),
+        partners=tuple(_partner(scenario, one) for one in members.values()),
+        persons=tuple(person for one in members.values() for person in _persons(scenario, one)),
+        areas=tuple(area for area in areas(scenario) if area.partner in members),
+    )
+    made = {
+        (a.id, b.id): _document(treaty.agreement(scenario, directory, a.name, b.name))
+        for a in members.values()
+        for b in members.values()
+        if a is not b
+    }
+    for member in members.values():
+        _write(member.folder / "directory.toml", toml.text(directory).encode())
+        for pair, text in made.items():
+            if member.id in pair:
+                place = member.folder / f"{text.agreement.id}.toml"
+                _write(place, text.text)
+                _write(place.with_name(f"{place.name}.sig"), _signatures(text, members))
+    return Made(scenario, directory, members, made)
+
+
+def configure(made: Made, partner: str, addresses: Mapping[str, str], base: NodeConfig) -> NodeConfig:
+    """The configuration of one member, written beside its keys. ``addresses``: channel -> url; ``base``: what the
+    exercise itself asks for (stale_s, desk_port)."""
+    member = made.members[partner]
+    config = msgspec.structs.replace(
+        base,
+        name=member.id,
+        title=member.name,
+        feeds=tuple(_addressed(feed, addresses) for feed in feeds(made.scenario, member.name)),
+        sensors=sensors(made.scenario, member.name),
+        partner=member.id,
+        directory="directory.toml",
+        keys="keys",
+        link_listen=f"https://127.0.0.1:{member.link_port}",
+    )
+    _write(member.config, toml.text(config).encode())
+    return config
+
+
+def _addressed(feed: FeedConfig, addresses: Mapping[str, str]) -> FeedConfig:
+    return msgspec.structs.replace(feed, url=addresses[feed.name])
+
+
+def _member(folder: Path, scenario: Scenario, name: str, port: int) -> Member:
+    own = keys.load_or_make(folder / "keys", alias(name))
+    (folder / "people").mkdir(mode=0o700, exist_ok=True)
+    people = {}
+    for person, _ in _named(scenario, name):
+        people[person] = folder / "people" / f"{person}.key"
+        keys.make_signer(people[person])
+    return Member(alias(name), name, folder, own, people, port)
+
+
+def _named(scenario: Scenario, partner: str) -> list[tuple[str, Person]]:
+    """Ids of a partner's persons and what the scenario says of them; one for policy and one for operations where it
+    says nothing."""
+    home = alias(partner)
+    said = [
+        (one.capacity, one.name, one.name_ar, one.office, one.office_ar)
+        for one in scenario.person
+        if one.partner == partner
+    ]
+    for capacity, office, office_ar in (("policy", "Policy", "السياسات"), ("operational", "Watch", "المناوبة")):
+        if not any(one[0] == capacity for one in said):
+            said.append((capacity, f"{office} of {partner}", "", office, office_ar))
+    out: list[tuple[str, Person]] = []
+    for capacity, name, name_ar, office, office_ar in said:
+        before = sum(1 for _, one in out if one.capacity == capacity)
+        person = f"{home}.{capacity}" + (f"-{before + 1}" if before else "")
+        out.append(
+            (
+                person,
+                Person(
+                    id=person,
+                    partner=home,
+                    name=name,
+                    name_ar=name_ar,
+                    office=office,
+                    office_ar=office_ar,
+                    capacity=capacity,
+                    key="",
+                ),
+            )
+        )
+    return out
+
+
+def _persons(scenario: Scenario, member: Member) -> list[Person]:
+    return [
+        msgspec.structs.replace(one, key=signer(member, person).public().hex())
+        for person, one in _named(scenario, member.name)
+    ]
+
+
+def signer(member: Member, person: str) -> Signer:
+    """The key of one of its persons."""
+    return keys.load_signer(member.people[person])
+
+
+def _partner(scenario: Scenario, member: Member) -> Partner:
+    name_ar = next(one.name_ar for one in scenario.partner if one.name == member.name)
+    return Partner(
+        id=member.id,
+        name=member.name,
+        name_ar=name_ar,
+        url=f"https://127.0.0.1:{member.link_port}",
+        **member.keys.fingerprints(),
+    )
+
+
+def _document(agreement: Agreement) -> document.Document:
+    read = document.read(toml.text(agreement).encode())
+    if not isinstance(read, document.Document):
+        raise ValueError(f"{agreement.id}: {read[0].text()}")
+    return read
+
+
+def _signatures(text: document.Document, members: Mapping[str, Member]) -> bytes:
+    lines = []
+    for who in text.agreement.signatories:
+        key = signer(members[who.partner], who.person)
+        lines.append(document.signature_line(text, who.person, key.public(), key.sign))
+    return b"".join(lines)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

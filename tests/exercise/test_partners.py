@@ -1,0 +1,119 @@
+"""Fictional partners: what is made is what a node, a signatory and a sceptic need."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from manara.exercise import partners, treaty
+from manara.host import config, keys
+from manara.records.config import NodeConfig
+from manara.records.directory import Directory
+from manara.release import document
+from manara.study import scenario as scenarios
+from manara.study.scenario import Scenario
+from manara.study.world import feeds
+
+
+@pytest.fixture(scope="module")
+def sea() -> Scenario:
+    return scenarios.apart(scenarios.load(scenarios.find("lantern")))
+
+
+@pytest.fixture(scope="module")
+def made(sea: Scenario, tmp_path_factory: pytest.TempPathFactory) -> partners.Made:
+    ports = {"Arvena": 4001, "Belora": 4002}
+    return partners.make(tmp_path_factory.mktemp("partners"), sea, ("Arvena", "Belora"), ports)
+
+
+def test_all_hold_the_same_directory_and_it_knows_their_keys(made: partners.Made) -> None:
+    texts = {(one.folder / "directory.toml").read_bytes() for one in made.members.values()}
+    assert len(texts) == 1
+    directory = msgspec.toml.decode(texts.pop(), type=Directory)
+    assert directory == made.directory
+    for member in made.members.values():
+        partner = directory.partner(member.id)
+        assert partner is not None
+        for field, value in keys.load_or_make(member.folder / "keys").fingerprints().items():
+            assert getattr(partner, field) == value
+        assert partner.url == f"https://127.0.0.1:{member.link_port}"
+    assert {area.partner for area in directory.areas} == {"arvena", "belora"}
+
+
+def test_persons_have_one_capacity_each_and_a_key_that_only_they_can_read(made: partners.Made) -> None:
+    for member in made.members.values():
+        own = [one for one in made.directory.persons if one.partner == member.id]
+        assert {one.capacity for one in own} == {"policy", "operational"}
+        for one in own:
+            path = member.people[one.id]
+            assert path.is_relative_to(member.folder)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert keys.load_signer(path).public().hex() == one.key
+    everybody = [one.key for one in made.directory.persons]
+    assert len(set(everybody)) == len(everybody) == 4
+
+
+def test_agreements_are_signed_by_all_who_are_named_in_both_directions(made: partners.Made) -> None:
+    assert set(made.agreements) == {("arvena", "belora"), ("belora", "arvena")}
+    for (releaser, recipient), text in made.agreements.items():
+        assert (text.agreement.releaser, text.agreement.recipient) == (releaser, recipient)
+        assert document.against(text, made.directory) == ()
+        for member in made.members.values():
+            place = member.folder / f"{releaser}-{recipient}.toml"
+            read = document.read(place.read_bytes())
+            assert isinstance(read, document.Document)
+            assert read.sha256 == text.sha256
+            signed = document.signers(read, place.with_name(f"{place.name}.sig").read_bytes(), made.directory)
+            assert isinstance(signed, tuple)
+            assert document.awaited(read.agreement, signed) == ()
+
+
+def test_the_scenario_lies_within_the_agreements(made: partners.Made, sea: Scenario) -> None:
+    start_ns = scenarios.start_ns(sea)
+    for text in made.agreements.values():
+        assert text.not_before_ns < start_ns < text.not_after_ns
+        assert text.agreement.no_use_of_force
+
+
+def test_row_08_the_coast_radar_is_named_to_nobody(made: partners.Made, sea: Scenario) -> None:
+    sources = made.agreements["arvena", "belora"].agreement.sources
+    assert set(sources) == {feed.name for feed in feeds(sea, "Arvena")} - {"coast-arvena"}
+    folder = made.members["belora"].folder
+    assert not [one for one in folder.rglob("*") if one.is_file() and b"coast-arvena" in one.read_bytes()]
+
+
+def test_no_private_key_is_in_a_neighbours_folder(made: partners.Made) -> None:
+    for one in made.members.values():
+        for other in made.members.values():
+            if one is not other:
+                mine = [path.read_bytes() for path in one.folder.rglob("*.key")]
+                theirs = b"".join(path.read_bytes() for path in other.folder.rglob("*") if path.is_file())
+                assert len(mine) == 7
+                assert not [key for key in mine if key in theirs]
+
+
+def test_the_configuration_is_one_that_a_node_takes(made: partners.Made, sea: Scenario) -> None:
+    addresses = {feed.name: f"udp://127.0.0.1:{5000 + i}" for i, feed in enumerate(feeds(sea, "Belora"))}
+    written = partners.configure(made, "belora", addresses, NodeConfig(stale_s=75.0))
+    read = config.node_config(made.members["belora"].config)
+    assert msgspec.json.encode(read) == msgspec.json.encode(written)
+    assert (read.partner, read.stale_s, read.link_listen) == ("belora", 75.0, "https://127.0.0.1:4002")
+    assert [feed.url for feed in read.feeds] == list(addresses.values())
+    assert {sensor.name for sensor in read.sensors} == {"Belora radar"}
+
+
+def test_a_scenario_that_names_nobody_still_has_people_to_sign(sea: Scenario, tmp_path: Path) -> None:
+    nobody = msgspec.structs.replace(sea, person=())
+    made = partners.make(tmp_path, nobody, ("Corvia", "Delmara"), {"Corvia": 1, "Delmara": 2})
+    assert {one.id for one in made.directory.persons} == {
+        f"{home}.{capacity}" for home in ("corvia", "delmara") for capacity in ("policy", "operational")
+    }
+
+
+def test_a_partner_without_waters_gets_no_sea(made: partners.Made, sea: Scenario) -> None:
+    dry = msgspec.structs.replace(made.directory, areas=())
+    rules = {rule.id for rule in treaty.agreement(sea, dry, "Arvena", "Belora").rules}
+    assert rules == {"air", "warnings", "kept-close"}
