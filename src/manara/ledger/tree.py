@@ -234,10 +234,8 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     """Does this path show that the tree of ``old`` leaves is the beginning of that of ``new``? RFC 9162 §2.1.4.2."""
     if not 0 <= old <= new <= SIZE_MAX or _malformed(path):
         return False
-    if old == new:
-        return not path and old_root == new_root
-    if old == 0:
-        return not path and old_root == EMPTY
+    if old == new or old == 0:
+        return not path and (old_root == EMPTY or old > 0) and (old_root == new_root or old < new)
     whole = [old_root, *path] if old & (old - 1) == 0 else list(path)
     return begins_with(old, new, whole) == (old_root, new_root)
 
