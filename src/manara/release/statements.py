@@ -295,7 +295,7 @@ def verify(data: bytes, directory: Directory) -> Verified | Refusal:
     persons: list[Person] = []
     nodes: list[str] = []
     for one in outer.signatures:
-        found = signer_of(one, directory)
+        found = signer_of(one, directory, inner)
         if isinstance(found, Refusal):
             return found
         if not holds(one, PREFIX + text):
@@ -311,8 +311,9 @@ def verify(data: bytes, directory: Directory) -> Verified | Refusal:
     )
 
 
-def signer_of(one: Signature, directory: Directory) -> Person | str | Refusal:
-    """The person, or the id of the partner whose node it is, if the key is the one that the directory gives."""
+def signer_of(one: Signature, directory: Directory, about: AnyStatement | None = None) -> Person | str | Refusal:
+    """The person, or the id of the partner whose node it is, if the key is the one that the directory gives. A node
+    signs with its agreement key; that a key is followed by another is signed with the old one, if it can sign."""
     if bool(one.person) == bool(one.node):
         return Refusal("malformed", "A signature names a person or a node, one of the two.")
     if one.person:
@@ -323,7 +324,10 @@ def signer_of(one: Signature, directory: Directory) -> Person | str | Refusal:
     partner = directory.partner(one.node)
     if partner is None:
         return Refusal("unknown_node", f"{one.node} is not in the directory.")
-    return partner.id if partner.agreement_key == one.key else _wrong_key(one.node)
+    expected = partner.agreement_key
+    if isinstance(about, KeyRotate) and about.purpose in ("ledger", "witness") and about.partner == partner.id:
+        expected = partner.ledger_key if about.purpose == "ledger" else partner.witness_key
+    return partner.id if expected and expected == one.key else _wrong_key(one.node)
 
 
 def _wrong_key(name: str) -> Refusal:
