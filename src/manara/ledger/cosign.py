@@ -36,7 +36,7 @@ def cosignatures(one: note.Note, witnesses: Iterable[note.Key]) -> tuple[Cosigna
 
 
 def short_of(one: note.Note, witnesses: Iterable[note.Key], quorum: int) -> str:
-    """ "" when at least ``quorum`` of these witnesses have cosigned; else what is missing."""
+    """What is missing for ``quorum`` of these witnesses to have cosigned; "" when nothing is."""
     found = cosignatures(one, witnesses)
     if isinstance(found, str):
         return found

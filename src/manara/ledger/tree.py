@@ -214,12 +214,17 @@ def consistency_path(hashes: Hashes, old: int, new: int) -> list[bytes]:
 
 def verify_inclusion(leaf: bytes, number: int, size: int, path: Sequence[bytes], top: bytes) -> bool:
     """Does this path lead from a leaf hash at ``number`` to the root ``top`` of ``size`` leaves? RFC 9162 §2.1.3.2."""
+    return leads_to(leaf, number, size, path) == top
+
+
+def leads_to(leaf: bytes, number: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root to which a path leads from a leaf hash at ``number`` of ``size``; None when it has not the form."""
     if not 0 <= number < size <= SIZE_MAX or _malformed(path):
-        return False
+        return None
     at, last, found = number, size - 1, leaf
     for one in path:
         if last == 0:
-            return False
+            return None
         if at & 1 or at == last:
             found = node_hash(one, found)
             while not at & 1 and at:
@@ -227,14 +232,14 @@ def verify_inclusion(leaf: bytes, number: int, size: int, path: Sequence[bytes],
         else:
             found = node_hash(found, one)
         at, last = at >> 1, last >> 1
-    return last == 0 and found == top
+    return found if last == 0 else None
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Does this path show that the tree of ``old`` leaves is the beginning of that of ``new``? RFC 9162 §2.1.4.2."""
     if not 0 <= old <= new <= SIZE_MAX or _malformed(path):
         return False
-    if old == new or old == 0:
+    if old in (0, new):
         return not path and (old_root == EMPTY or old > 0) and (old_root == new_root or old < new)
     whole = [old_root, *path] if old & (old - 1) == 0 else list(path)
     return begins_with(old, new, whole) == (old_root, new_root)
