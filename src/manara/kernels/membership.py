@@ -26,8 +26,8 @@ def area_bits(lat_rad: F8, lon_rad: F8, first: I8, corner_lat_rad: F8, corner_lo
     In: places (n,), longitudes in [−π, π]; area k has the corners ``first[k]`` to ``first[k + 1]`` − 1, in order, the
     last joins the first; no pole inside, the 180th meridian not crossed; areas beyond the 63rd and areas of fewer than
     three corners hold nothing. Out: (n,) uint64. NaN and ±inf in: bit 63 alone. Exact up to rounding of one division. A
-    box around each area is asked first: 10,000 places and 63 areas of 30 corners, each about a sixteenth of the map that
-    overlaps its neighbours, take 19 ms; areas that lie apart a tenth of it.
+    box around each area is asked first: 10,000 places and 63 areas of 30 corners take 19 ms where each covers a
+    sixteenth of the map and overlaps others, a tenth of it where they lie apart.
     Shimrat, Algorithm 112, Communications of the ACM 5 (1962) 434; half-open sides after Franklin's PNPOLY.
 
     >>> lat, lon = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])
