@@ -68,6 +68,15 @@ class Command(msgspec.Struct, frozen=True, tag="command", array_like=True):
     attachments: tuple[bytes, ...] = ()  # documents that the statement speaks of, with their signatures behind them
 
 
+class Directed(msgspec.Struct, frozen=True, tag="directed", array_like=True):
+    """The directory's file as it stands beside the configuration. ``directory``: JSON of records.directory.Directory;
+    ``sha256``: of the file's own bytes. It replaces an earlier one only with a higher version."""
+
+    sha256: str
+    directory: bytes
+    received_ns: int
+
+
 class Arrived(msgspec.Struct, frozen=True, tag="arrived", array_like=True):
     """An entry of a partner's stream whose path to that partner's log the host has checked."""
 
@@ -109,6 +118,15 @@ class LinkState(msgspec.Struct, frozen=True, tag="link", array_like=True):
     offset_ns: int = 0  # partner's clock less ours
 
 
+class Erased(msgspec.Struct, frozen=True, tag="erased", array_like=True):
+    """The host has deleted the keys of so many rows, as an ``Erase`` asked."""
+
+    recall: str
+    stream: str
+    count: int
+    received_ns: int
+
+
 class Published(msgspec.Struct, frozen=True, tag="published", array_like=True):
     """The log took a tick: its leaf, and the log's size and root with it."""
 
@@ -136,6 +154,8 @@ Input = (
     | Overflow
     | Skip
     | Command
+    | Directed
+    | Erased
     | Arrived
     | Answered
     | Refused
@@ -178,7 +198,19 @@ class Answer(msgspec.Struct, frozen=True, tag="answer", array_like=True):
     detail: str = ""
 
 
-Effect = Send | Publish | Acknowledge | Answer
+class Erase(msgspec.Struct, frozen=True, tag="erase", array_like=True):
+    """Delete the keys of what a partner recalled: these tracks (its numbers for us; empty: all) of this stream between
+    two times, wherever the node keeps them. ``recall``: hash of the statement."""
+
+    effect_id: int
+    recall: str
+    stream: str
+    tracks: tuple[int, ...]
+    from_ns: int
+    to_ns: int
+
+
+Effect = Send | Publish | Acknowledge | Answer | Erase
 
 
 @dataclass(frozen=True, eq=False)
