@@ -112,6 +112,9 @@ def test_signs_that_are_not_seen_are_refused_wherever_they_stand(sign):
     [one] = faults(TEXT.replace("# ] = [", f"# {sign}"))
     assert one.line == line_with(TEXT, '"harbour",')
     assert f"U+{ord(sign):04X}" in one.why
+    [escaped] = faults(TEXT.replace("fishing grounds", f"\\u{ord(sign):04x}"))
+    assert escaped.line == line_with(TEXT, "concerns")
+    assert f"U+{ord(sign):04X}" in escaped.why
 
 
 def test_what_is_no_toml_says_the_line():

@@ -21,7 +21,7 @@ from manara.records.marking import Purpose, Sensitivity, Sort, Strip
 from manara.records.reports import Domain, Kind
 from manara.release import statements
 from manara.release.phases import BOTH, phase_of
-from manara.release.statements import Refusal, Signature
+from manara.release.statements import Refusal
 from manara.release.toml_lines import line_of, lines_of
 
 PREFIX = b"manara/agreement/v1\n"
@@ -106,7 +106,7 @@ def read(text: bytes) -> Document | tuple[Fault, ...]:
         return (Fault(int(found[1]) if found else 0, "", f"not TOML: {fault}"),)
     lines = lines_of(words)
     agreement, faults = _convert(table)
-    faults = [*_unseen(words), *faults]
+    faults = [*unseen(words, table), *faults]
     if agreement is not None:
         faults += list(_check(agreement))
     if faults or agreement is None:
@@ -122,10 +122,25 @@ def read(text: bytes) -> Document | tuple[Fault, ...]:
     )
 
 
-def _unseen(words: str) -> Iterator[Fault]:
-    for number, line in enumerate(words.split("\n"), 1):
-        if found := _UNSEEN.search(line):
-            yield Fault(number, "", f"holds the sign U+{ord(found[0]):04X}, which is not seen or turns the text")
+def unseen(words: str, table: dict[str, Any]) -> Iterator[Fault]:
+    """Each sign that is not seen, or that turns the direction of what follows: in the text, or written as an escape."""
+    there = [(n, found) for n, line in enumerate(words.split("\n"), 1) if (found := _UNSEEN.search(line))]
+    for number, found in there:
+        yield Fault(number, "", f"holds the sign U+{ord(found[0]):04X}, which is not seen or turns the text")
+    if not there:
+        yield from _escaped(table, "")
+
+
+def _escaped(value: Any, at: str) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _escaped(key, at)
+            yield from _escaped(inner, _join(at, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _escaped(inner, f"{at}[{place}]")
+    elif isinstance(value, str) and (found := _UNSEEN.search(value) or re.search("[\t\n\r]", value)):
+        yield Fault(0, at, f"holds the sign U+{ord(found[0]):04X}, which is not seen or turns the text")
 
 
 def _convert(table: dict[str, Any]) -> tuple[Agreement | None, list[Fault]]:
@@ -324,22 +339,7 @@ def signers(document: Document, sidecar: bytes, directory: Directory) -> tuple[P
     """Who has signed the document. One line that does not hold spoils the file: somebody meant it to be there."""
     if len(sidecar) > SIDECAR_BYTES:
         return Refusal("too_large", f"Signatures take at most {SIDECAR_BYTES} bytes.")
-    found: list[Person] = []
-    for number, line in enumerate(sidecar.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            one = msgspec.json.decode(line, type=Signature)
-        except (msgspec.MsgspecError, UnicodeError) as fault:
-            return Refusal("malformed", f"Line {number} of the signatures is none: {fault}")
-        person = statements.signer_of(one, directory)
-        if isinstance(person, Refusal):
-            return Refusal(person.why, f"Line {number} of the signatures: {person.sentence}")
-        if isinstance(person, str) or not statements.holds(one, PREFIX + document.text):
-            return Refusal("bad_signature", f"Line {number}: {one.person or one.node} did not sign this very text.")
-        if person not in found:
-            found.append(person)
-    return tuple(found)
+    return statements.persons_of(sidecar, PREFIX + document.text, directory)
 
 
 def awaited(agreement: Agreement, persons: Iterable[Person]) -> tuple[str, ...]:

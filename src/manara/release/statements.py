@@ -344,3 +344,23 @@ def holds(one: Signature, signed_bytes: bytes) -> bool:
     except (binascii.Error, ValueError, InvalidSignature):
         return False
     return True
+
+
+def persons_of(sidecar: bytes, signed_bytes: bytes, directory: Directory) -> tuple[Person, ...] | Refusal:
+    """The persons who signed these bytes, from one JSON line each. A line that does not hold spoils all."""
+    found: list[Person] = []
+    for number, line in enumerate(sidecar.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            one = msgspec.json.decode(line, type=Signature)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as fault:
+            return Refusal("malformed", f"Line {number} of the signatures is none: {fault}")
+        person = signer_of(one, directory)
+        if isinstance(person, Refusal):
+            return Refusal(person.why, f"Line {number} of the signatures: {person.sentence}")
+        if isinstance(person, str) or not holds(one, signed_bytes):
+            return Refusal("bad_signature", f"Line {number}: {one.person or one.node} did not sign this very text.")
+        if person not in found:
+            found.append(person)
+    return tuple(found)
