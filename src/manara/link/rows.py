@@ -193,9 +193,9 @@ def _semidefinite(upper: NDArray[np.float32]) -> Mask:
     """
     a = upper.astype(np.float64)
     for part in (np.arange(10), np.array(_VELOCITY)):
-        untold = np.isnan(a[:, part]).all(axis=1)
+        untold = np.asarray(np.isnan(a[:, part]).all(axis=1), np.bool_)
         a[:, part] = np.where(untold[:, None], 0.0, a[:, part])
-    good = np.isfinite(a).all(axis=1)
+    good = np.asarray(np.isfinite(a).all(axis=1), np.bool_)
     a = np.where(good[:, None], a, 0.0)
     matrix = [[a[:, _AT[min(i, j)][max(i, j)]] for j in range(4)] for i in range(4)]
     scale = [np.maximum(np.abs(matrix[i][i]), 1e-30) for i in range(4)]
