@@ -39,6 +39,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     agreement_key: str = ""  # the node's own statements: receipts, recalls
     seal_key: str = ""
     tls_sha256: str = ""  # SHA-256 of the DER of its pinned self-signed certificate
+    tls_certificate: str = ""  # that certificate itself, in PEM
     url: str = ""  # https://host:port of its link; "" where none is known
 
 
