@@ -18,6 +18,7 @@ from typing import NamedTuple
 from manara.ledger import tiles, tree
 
 FAULTS_MAX = 100  # more are not listed; the log is wrong anyway
+UNKNOWN = b""  # a hash that nothing proves; its fault was told above
 
 
 class Fault(NamedTuple):
@@ -65,7 +66,8 @@ def _edges(read: tiles.Read, size: int, top: bytes) -> Generator[Fault, None, li
     edge = [_edge(level, size) for level in range(levels)]
     stored = [_stored(read, one) for one in edge]
     made = [_made(read, one) for one in edge]
-    choices = [[one for one in pair if one is not None] or [[]] for pair in zip(stored, made, strict=True)]
+    pairs = zip(stored, made, edge, strict=True)
+    choices = [[one for one in (a, b) if one is not None] or [[UNKNOWN] * tile.width] for a, b, tile in pairs]
     good = next((list(some) for some in product(*choices) if _folded(some, size) == top), None)
     if good is None:
         yield Fault("checkpoint", -1, "its root is not that of these tiles, nor of what lies below them")
@@ -127,7 +129,7 @@ def _below(read: tiles.Read, tile: tiles.Tile, above: bytes) -> tuple[list[bytes
     if made is not None and tree.root(made) == above:
         return made, list(_differences(tile, stored, made))
     why = "absent or cut short" if stored is None else "it does not give the hash above it, nor does what lies below it"
-    return stored or made or [b""] * tile.width, [Fault(tile.path(), -1, why)]
+    return stored or made or [UNKNOWN] * tile.width, [Fault(tile.path(), -1, why)]
 
 
 def _differences(tile: tiles.Tile, stored: list[bytes] | None, good: list[bytes]) -> Iterator[Fault]:
@@ -142,10 +144,9 @@ def _differences(tile: tiles.Tile, stored: list[bytes] | None, good: list[bytes]
 def _leaves(read: tiles.Read, tile: tiles.Tile, hashes: list[bytes]) -> Iterator[Fault]:
     """Each leaf of a bundle that is not what its proven hash says."""
     path, first = tiles.Tile(tiles.ENTRIES, tile.number, tile.width).path(), tile.number * tiles.FULL
-    data = read(path)
+    data, longer = read(path), False
     if data is None and tile.width < tiles.FULL:
-        path = tiles.Tile(tiles.ENTRIES, tile.number).path()
-        data = read(path)
+        data, longer = read(tiles.Tile(tiles.ENTRIES, tile.number).path()), True
     if data is None:
         yield Fault(path, -1, "absent")
         return
@@ -155,12 +156,12 @@ def _leaves(read: tiles.Read, tile: tiles.Tile, hashes: list[bytes]) -> Iterator
         if end > len(data) or at + 2 > len(data):
             yield Fault(path, first + place, "cut short, or its length was changed")
             return
-        if tree.leaf_hash(data[at + 2 : end]) != proven:
+        if proven != UNKNOWN and tree.leaf_hash(data[at + 2 : end]) != proven:
             yield Fault(path, first + place, "not the leaf that the root proves")
             if end != len(data) and not _fits(data, end, hashes[place + 1 :]):
                 return  # its length was changed: what follows cannot be told
         at = end
-    if at != len(data) and path.endswith(f".p/{tile.width}"):
+    if at != len(data) and not longer:
         yield Fault(path, -1, f"{len(data) - at} bytes behind its last leaf")
 
 

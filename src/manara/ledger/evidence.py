@@ -20,6 +20,9 @@ from manara.ledger import checkpoint, note, tree
 
 KIND = "manara/evidence/v1"
 EVIDENCE_MAX = 1 << 20
+SAME = "the two say the same"
+EMPTY = "an empty log is the beginning of every log"
+CONTINUES = "the larger continues the smaller"
 
 
 class Evidence(NamedTuple):
@@ -88,14 +91,14 @@ def find(one: bytes, other: bytes, hashes: tree.Hashes) -> Evidence | str:
         a, b, one, other = b, a, other, one
     old, new = a[0], b[0]
     if old.size == new.size:
-        return Evidence(one, other) if old.root != new.root else "the two say the same"
+        return Evidence(one, other) if old.root != new.root else SAME
     if old.size == 0:
-        return "an empty log is the beginning of every log"
+        return EMPTY
     path = whole_path(hashes, old.size, new.size)
     found = tree.begins_with(old.size, new.size, path)
     if found is None or found[1] != new.root:
         return "the tiles do not give the root of the larger checkpoint"
-    return Evidence(one, other, tuple(path)) if found[0] != old.root else "the larger continues the smaller"
+    return Evidence(one, other, tuple(path)) if found[0] != old.root else CONTINUES
 
 
 def whole_path(hashes: tree.Hashes, old: int, new: int) -> list[bytes]:
