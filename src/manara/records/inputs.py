@@ -210,7 +210,15 @@ class Erase(msgspec.Struct, frozen=True, tag="erase", array_like=True):
     to_ns: int
 
 
-Effect = Send | Publish | Acknowledge | Answer | Erase
+class Tell(msgspec.Struct, frozen=True, tag="tell", array_like=True):
+    """Hand an envelope that persons have signed on to a partner."""
+
+    effect_id: int
+    partner: str
+    envelope: bytes
+
+
+Effect = Send | Publish | Acknowledge | Answer | Erase | Tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +252,10 @@ class Views:
     pedigree: U8 | None = None  # (n,) per track: partners that contributed (directory's order), bit 63: undisclosed
     regions: Regions | None = None  # where partners say that something is, within a cell
     partners: tuple[PartnerStatus, ...] = ()
+    reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
+    standings: bytes = b""  # how agreements stand, as JSON of release.standing.Standings
+    log_size: int = 0  # leaves of the node's own log
+    witnessed: int = 0  # of them under a quorum of witnesses
     refused: Mapping[str, int] = field(default_factory=dict)  # rows that tracking did not use, by reason, this step
 
 

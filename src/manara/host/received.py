@@ -1,0 +1,370 @@
+"""What partners sent, kept so that it can be read again, proven to a third party, and erased row by row.
+
+::
+
+    answer that holds ─▶ keep (sealed, synced) ─▶ Arrived without rows ─▶ journal ─▶ filled ─▶ step
+                              │
+                              └─▶ delivery(stream, offset): entry, salts, path, checkpoint: the proof
+
+The journal names an entry and holds none of its rows: they lie here, each sealed under the key of its track and hour,
+and are gone when the key is. Their 32-byte hashes are written down before, so that proofs outlive them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from manara.host import framed
+from manara.host.disk import FolderDisk
+from manara.host.vault import Vault
+from manara.link import wire
+from manara.node.durable.disk import DiskError
+from manara.records.columns import U1, U8
+from manara.records.inputs import Arrived, Input
+from manara.records.released import Block, Delivery, RowTable
+
+SEGMENT_BYTES = 64 << 20
+FRESH_BYTES = 32 << 20  # of rows that wait for their step
+HOUR_NS = 3_600_000_000_000
+SALT = 16
+HASH = 32
+_BEGIN, _ANSWER, _GONE = b"MNRH", b"MNRA", b"MNRG"
+_OF_TRACKS = (RowTable.PRECISE, RowTable.COARSE, RowTable.NAMES, RowTable.ENDED)  # their rows begin with a track
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """One entry as it lies on disk. ``subjects``: of each block, whose its rows are, uint64 each; ``sealed``: salt and
+    row of each. ``proof``: place, width, path, tick, leaf. ``gone``: (row, hash) of those that came erased."""
+
+    offset: int
+    head: bytes
+    shape: tuple[tuple[int, int], ...]  # table, width
+    subjects: tuple[bytes, ...]
+    sealed: tuple[bytes, ...]
+    salt: bytes
+    proof: tuple[int, int, bytes, bytes, int]
+    gone: tuple[tuple[int, bytes], ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What one pull brought. ``nonce``: of the seals; ``signed``: the checkpoint; ``paths``: leaf, path."""
+
+    partner: str
+    stream: str
+    received_ns: int
+    nonce: bytes
+    signed: bytes
+    paths: tuple[tuple[int, bytes], ...]
+    entries: tuple[Kept, ...]
+
+
+class Gone(msgspec.Struct, frozen=True, array_like=True):
+    """Rows of an entry that were erased here, and their hashes, which stay."""
+
+    stream: str
+    offset: int
+    rows: tuple[tuple[int, bytes], ...]
+
+
+class _Places:
+    """Where the entries of a stream lie: from ``first`` on, segment and frame of each."""
+
+    def __init__(self, first: int) -> None:
+        self.first, self.segments, self.frames = first, array("l"), array("q")
+
+    def of(self, offset: int) -> tuple[int, int] | None:
+        at = offset - self.first
+        return (self.segments[at], self.frames[at]) if 0 <= at < len(self.frames) else None
+
+
+class Received:
+    """The store over a folder of its own. May raise DiskError. Used from several threads."""
+
+    def __init__(self, folder: Path, vault: Vault) -> None:
+        self._disk, self._vault, self._lock = FolderDisk(folder), vault, threading.RLock()
+        self._places: dict[str, _Places] = {}
+        self._names: list[str] = []
+        self._gone: dict[tuple[str, int], dict[int, bytes]] = {}
+        self._fresh: OrderedDict[tuple[str, int], tuple[Block, ...]] = OrderedDict()
+        self._fresh_bytes = self._seed = 0
+        for name in self._disk.names():
+            if name.startswith("received-") and name.endswith(".mnr"):
+                self._names.append(name)
+                self._index(name)
+        if not self._names:
+            self._begin()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._disk.close()
+
+    def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
+        """Write an answer down; durable when it returns. What is there already is not written again."""
+        with self._lock:
+            new = [one for one in answer.deliveries if self._place(answer.stream, one.offset) is None]
+            for one in answer.deliveries:
+                self._remember(answer.stream, one)
+            if not new:
+                return
+            nonce, hour = secrets.token_bytes(9), received_ns // HOUR_NS
+            kept = tuple(self._sealed(partner, one, hour, nonce, k) for k, one in enumerate(new))
+            paths = tuple(answer.inclusion)
+            whole = Answer(partner, answer.stream, received_ns, nonce, answer.checkpoint, paths, kept)
+            at = self._append(_ANSWER, whole)
+            for entry in kept:
+                self._point(answer.stream, entry.offset, len(self._names) - 1, at)
+
+    def fill(self, inputs: Iterable[Input]) -> tuple[Input, ...]:
+        """The same inputs, entries with their rows: as many as are not erased."""
+        return tuple(self._filled(one) if isinstance(one, Arrived) else one for one in inputs)
+
+    def delivery(self, stream: str, offset: int) -> tuple[Delivery, bytes, bytes] | None:
+        """An entry as it came, the path of its leaf and the checkpoint: all that a third party needs. Erased rows
+        stand as their hashes."""
+        with self._lock:
+            found = self._read(stream, offset)
+            if found is None:
+                return None
+            answer, kept = found
+            place, width, path, tick, leaf = kept.proof
+            blocks, salts, erased = self._whole(answer, kept)
+            one = Delivery(offset, kept.head, blocks, kept.salt + salts, place, width, path, tick, leaf, erased)
+            return one, dict(answer.paths)[leaf], answer.signed
+
+    def erase(self, stream: str, tracks: Sequence[int], from_ns: int, to_ns: int) -> int:
+        """Erase rows of these tracks (empty: all) that came between two times: their hashes are written down, then
+        their keys are deleted. How many rows went with this call; those under a legal hold stay."""
+        with self._lock:
+            wanted = np.array(sorted(tracks), np.uint64)
+            count, partner, hours = 0, "", set[int]()
+            for offset in self._offsets(stream):
+                found = self._read(stream, offset)
+                if found is not None and from_ns <= found[0].received_ns <= to_ns:
+                    partner = found[0].partner
+                    hours.add(found[0].received_ns // HOUR_NS)
+                    count += self._strike(*found, wanted)
+            if count:
+                self._disk.sync(self._names[-1])
+                for subject in [int(one) for one in wanted] if len(wanted) else [None]:
+                    self._vault.erase(partner, subject, min(hours), max(hours) + 1)
+            self._fresh.clear()
+            self._fresh_bytes = 0
+            return count
+
+    def prune(self, before_ns: int) -> int:
+        """Remove the oldest segments, as long as everything in them came before a time; how many."""
+        with self._lock:
+            removed = 0
+            for number, name in enumerate(self._names[:-1]):
+                if name and self._newest_ns(name) >= before_ns:
+                    break
+                if name:
+                    self._disk.remove(name)
+                    self._names[number], removed = "", removed + 1
+            return removed
+
+    # Writing
+
+    def _sealed(self, partner: str, one: Delivery, hour: int, nonce: bytes, k: int) -> Kept:
+        """One entry sealed. Each block of each entry has a nonce of its own."""
+        blocks, gone = flat(one)
+        subjects, sealed, row = [], [], 0
+        for number, (block, rows) in enumerate(zip(one.blocks, blocks, strict=True)):
+            salts = np.frombuffer(one.salts, np.uint8).reshape(-1, SALT)[1 + row : 1 + row + len(rows)]
+            whose = rows[:, :8].tobytes() if block.table in _OF_TRACKS else bytes(8 * len(rows))
+            salted = np.hstack([salts, rows])
+            wide = salted.shape[1]
+            sealed.append(self._vault.seal(partner, hour, whose, salted.tobytes(), wide, _nonce(nonce, k, number)))
+            subjects.append(whose)
+            row += len(rows)
+        shape = tuple((block.table, block.width) for block in one.blocks)
+        proof = (one.place, one.width, one.path, one.tick, one.leaf)
+        return Kept(
+            one.offset, one.head, shape, tuple(subjects), tuple(sealed), one.salts[:SALT], proof, tuple(gone.items())
+        )
+
+    def _append(self, marker: bytes, what: msgspec.Struct) -> int:
+        payload = msgspec.msgpack.encode(what)
+        if self._disk.size(self._names[-1]) + len(payload) > SEGMENT_BYTES:
+            self._begin()
+        name = self._names[-1]
+        at = self._disk.size(name)
+        try:
+            self._disk.append(name, framed.build(marker, payload, self._seed))
+            self._disk.sync(name)
+        except DiskError:
+            self._disk.truncate(name, at)  # the next one must not stand behind half a frame
+            raise
+        return at
+
+    def _begin(self) -> None:
+        name = f"received-{len(self._names):012d}.mnr"
+        head = secrets.token_bytes(framed.SEED_BYTES)
+        self._disk.append(name, framed.build(_BEGIN, head))
+        self._disk.sync(name)
+        self._names.append(name)
+        self._seed = framed.seed_of(head)
+
+    def _strike(self, answer: Answer, kept: Kept, wanted: U8) -> int:
+        """Write down the hashes of an entry's rows of these tracks, as many as still have their keys."""
+        blocks, salts, erased = self._whole(answer, kept)
+        struck: list[tuple[int, bytes]] = []
+        row = 0
+        for block, whose in zip(blocks, kept.subjects, strict=True):
+            subjects = np.frombuffer(whose, "<u8").astype(np.uint64)
+            chosen = np.isin(subjects, wanted) if len(wanted) else np.ones(len(subjects), bool)
+            chosen &= self._vault.held(answer.partner, answer.received_ns // HOUR_NS, subjects)[0] == 0
+            at = 0
+            for here in range(len(subjects)):
+                wide = HASH if erased[row + here] else block.width
+                if chosen[here] and not erased[row + here]:
+                    salt = salts[SALT * (row + here) : SALT * (row + here + 1)]
+                    struck.append((row + here, _leaf(salt, block.rows[at : at + wide])))
+                at += wide
+            row += len(subjects)
+        if struck:
+            self._append(_GONE, Gone(answer.stream, kept.offset, tuple(struck)))
+            self._gone.setdefault((answer.stream, kept.offset), {}).update(struck)
+        return len(struck)
+
+    # Reading
+
+    def _index(self, name: str) -> None:
+        """Where everything of a segment lies; a torn end is cut."""
+        size = self._disk.size(name)
+        for one in framed.walk(lambda at, n: self._disk.read(name, at, n), size):
+            if isinstance(one, framed.Stop):
+                if one.why == "damaged":
+                    raise DiskError("damaged", f"{name}: what partners sent cannot be read from byte {one.at} on")
+                if one.at < size:
+                    self._disk.truncate(name, one.at)
+            elif one.marker == _BEGIN:
+                self._seed = framed.seed_of(one.payload)
+            elif one.marker == _ANSWER:
+                whole = msgspec.msgpack.decode(one.payload, type=Answer)
+                for kept in whole.entries:
+                    self._point(whole.stream, kept.offset, len(self._names) - 1, one.at)
+            else:
+                gone = msgspec.msgpack.decode(one.payload, type=Gone)
+                self._gone.setdefault((gone.stream, gone.offset), {}).update(gone.rows)
+
+    def _point(self, stream: str, offset: int, segment: int, at: int) -> None:
+        places = self._places.setdefault(stream, _Places(offset))
+        places.segments.append(segment)
+        places.frames.append(at)
+
+    def _place(self, stream: str, offset: int) -> tuple[int, int] | None:
+        places = self._places.get(stream)
+        return places.of(offset) if places else None
+
+    def _offsets(self, stream: str) -> range:
+        places = self._places.get(stream)
+        return range(places.first, places.first + len(places.frames)) if places else range(0)
+
+    def _read(self, stream: str, offset: int) -> tuple[Answer, Kept] | None:
+        found = self._place(stream, offset)
+        if found is None or not self._names[found[0]]:
+            return None
+        name = self._names[found[0]]
+        frame = framed.read_one(
+            lambda at, n: self._disk.read(name, at, n), found[1], self._disk.size(name), self._of(name)
+        )
+        if frame is None:
+            raise DiskError("damaged", f"{name}: the entry {offset} of {stream} cannot be read")
+        answer = msgspec.msgpack.decode(frame.payload, type=Answer)
+        return answer, next(one for one in answer.entries if one.offset == offset)
+
+    def _of(self, name: str) -> int:
+        return framed.seed_of(self._disk.read(name, framed.HEAD_BYTES, framed.SEED_BYTES))
+
+    def _newest_ns(self, name: str) -> int:
+        newest = 0
+        for one in framed.walk(lambda at, n: self._disk.read(name, at, n), self._disk.size(name)):
+            if isinstance(one, framed.Frame) and one.marker == _ANSWER:
+                newest = max(newest, msgspec.msgpack.decode(one.payload, type=Answer).received_ns)
+        return newest
+
+    def _whole(self, answer: Answer, kept: Kept) -> tuple[tuple[Block, ...], bytes, bytes]:
+        """Blocks as they came, rows that are gone as their hashes; salts of the rows; 1 for each that is gone."""
+        gone = {**dict(kept.gone), **self._gone.get((answer.stream, kept.offset), {})}
+        k = [one.offset for one in answer.entries].index(kept.offset)
+        hour = answer.received_ns // HOUR_NS
+        blocks, salts, flags, row = [], b"", b"", 0
+        for number, ((table, width), whose, sealed) in enumerate(
+            zip(kept.shape, kept.subjects, kept.sealed, strict=True)
+        ):
+            nonce = _nonce(answer.nonce, k, number)
+            opened, lost = self._vault.open(answer.partner, hour, whose, sealed, width + SALT, nonce)
+            rows = np.frombuffer(opened, np.uint8).reshape(-1, width + SALT)
+            there = [row + i not in gone and not lost[i] for i in range(len(rows))]
+            pieces = [rows[i, SALT:].tobytes() if ok else gone.get(row + i, bytes(HASH)) for i, ok in enumerate(there)]
+            blocks.append(Block(table, width, b"".join(pieces)))
+            salts += (rows[:, :SALT] * np.array(there, np.uint8)[:, None]).tobytes()
+            flags += bytes(0 if ok else 1 for ok in there)
+            row += len(rows)
+        return tuple(blocks), salts, flags
+
+    def _remember(self, stream: str, one: Delivery) -> None:
+        """Rows that the next step is about to ask for."""
+        blocks = wire.living(one)
+        if isinstance(blocks, tuple):
+            self._fresh[stream, one.offset] = blocks
+            self._fresh_bytes += sum(len(block.rows) for block in blocks)
+        while self._fresh_bytes > FRESH_BYTES and len(self._fresh) > 1:
+            _, old = self._fresh.popitem(last=False)
+            self._fresh_bytes -= sum(len(block.rows) for block in old)
+
+    def _filled(self, one: Arrived) -> Arrived:
+        with self._lock:
+            key = (one.stream, one.offset)
+            blocks = self._fresh.pop(key, None)
+            if blocks is not None:
+                self._fresh_bytes -= sum(len(block.rows) for block in blocks)
+                return msgspec.structs.replace(one, blocks=blocks)
+            found = self._read(*key)
+            if found is None:
+                return one
+            whole, _, erased = self._whole(*found)
+            living = wire.living(Delivery(one.offset, one.head, whole, b"", 0, 1, b"", b"", 0, erased))
+            return msgspec.structs.replace(one, blocks=living) if isinstance(living, tuple) else one
+
+
+def bare(one: Arrived) -> Arrived:
+    """What of an entry goes into the journal."""
+    return msgspec.structs.replace(one, blocks=())
+
+
+def flat(one: Delivery) -> tuple[list[U1], dict[int, bytes]]:
+    """Rows of each block, (n, width), zeros where a row came erased; and the hashes of those."""
+    if not any(one.erased):
+        return [np.frombuffer(b.rows, np.uint8).reshape(-1, b.width) for b in one.blocks], {}
+    out, gone, row = [], {}, 0
+    for block in one.blocks:
+        rows, at = [], 0
+        while at < len(block.rows):
+            if one.erased[row]:
+                gone[row] = block.rows[at : at + HASH]
+                rows.append(bytes(block.width))
+            else:
+                rows.append(block.rows[at : at + block.width])
+            at, row = at + (HASH if one.erased[row] else block.width), row + 1
+        out.append(np.frombuffer(b"".join(rows), np.uint8).reshape(-1, block.width))
+    return out, gone
+
+
+def _nonce(nonce: bytes, k: int, number: int) -> bytes:
+    """12 bytes: of the answer, then the place of the entry and of the block. Blocks: at most 64; entries: 4,096."""
+    return nonce + (k << 8 | number).to_bytes(3, "big")
+
+
+def _leaf(salt: bytes, row: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + salt + row).digest()
