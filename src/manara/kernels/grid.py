@@ -253,7 +253,7 @@ def half_m(cells: U8) -> F8:
 def _where(cells: U8, di: float, dj: float) -> tuple[F8, F8]:
     tier, face, i, j = parts(cells)
     lat, lon = np.zeros(len(tier)), np.zeros(len(tier))
-    centres_of(tier, face, i + di, j + dj, lat, lon)
+    centres_of(tier, face, (i + di).astype(np.float64), (j + dj).astype(np.float64), lat, lon)
     return lat, lon
 
 
