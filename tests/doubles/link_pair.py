@@ -74,7 +74,7 @@ class Noted:
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         self.evidence.append((partner, last, refusal))
 
-    def keep(self, partner: str, stream: str, first: int, answer: bytes) -> None:
+    def keep(self, stream: str, first: int, answer: bytes) -> None:
         self.kept.append((stream, first, answer))
 
 

@@ -10,6 +10,7 @@ from tests.doubles.link_pair import STREAM, Pair, ended, until
 from tests.doubles.log import T0, MemoryLog, log_key
 
 from manara.host import link_checks
+from manara.host.link_answers import whole_path
 from manara.host.link_checks import Asked, Checked, Remembered, check
 from manara.ledger import tree
 from manara.link import stage, wire
@@ -29,7 +30,7 @@ def answer_of(log: MemoryLog, first: int = 0, size: int = 0, **changed: object) 
         "next_offset": log.heads().get(STREAM, 0),
         "now_ns": T0,
         "checkpoint": log.checkpoint(),
-        "consistency": b"".join(log.consistency(size, grown)) if 0 < size < grown else b"",
+        "consistency": b"".join(whole_path(log, size, grown)) if size <= grown else b"",
         "inclusion": [(n, b"".join(log.inclusion(n, grown))) for n in sorted({one.leaf for one in found})],
         "deliveries": found,
         **changed,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from manara.ledger import checkpoint, entry, note, tree
+from manara.ledger import checkpoint, entry, evidence, note, tree
 from manara.link import heads, wire
 from manara.records.inputs import Arrived
 from manara.records.reject import Reject
@@ -45,7 +45,7 @@ class Checked(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """One that does not. ``path``: the consistency proof as it came, where the log contradicts itself; then
+    """One that does not. ``path``: the consistency path as it came, where the log contradicts itself; then it,
     ``signed`` and the remembered note are the evidence."""
 
     why: str
@@ -89,9 +89,17 @@ def grows(signed: bytes, path: list[bytes], log: note.Key, last: Remembered) -> 
         return found
     if now.size < last.size:
         return Refusal("behind", f"its log has {now.size} leaves and had {last.size}: a restored backup?", signed)
-    if last.size and not tree.verify_consistency(last.size, now.size, last.root, now.root, path):
+    implied = tree.begins_with(last.size, now.size, path) if last.size else (last.root, now.root)
+    if implied is None or implied[1] != now.root:
+        return Refusal("unproven", f"nothing shows that {now.size} leaves begin with the {last.size} seen", signed)
+    if implied[0] != last.root:
         return Refusal("rewritten", f"{now.size} leaves do not begin with the {last.size} seen", signed, tuple(path))
     return found
+
+
+def evidence_of(last: Remembered, refusal: Refusal) -> bytes:
+    """A file by which a stranger sees that the log contradicts itself (ledger/evidence.py)."""
+    return evidence.Evidence(last.signed, refusal.signed, refusal.path).encode()
 
 
 def _entries(answer: wire.Answer, asked: Asked, log: Remembered, received_ns: int) -> tuple[Arrived, ...] | Refusal:

@@ -85,7 +85,7 @@ class Memory(Protocol):
         """Keep the evidence that a partner's log contradicts itself."""
         ...
 
-    def keep(self, partner: str, stream: str, first: int, answer: bytes) -> None:
+    def keep(self, stream: str, first: int, answer: bytes) -> None:
         """Keep an answer that holds: salts, paths and checkpoint are what a third party would ask for."""
         ...
 
@@ -204,7 +204,7 @@ class LinkClient:
         self._say("live", "", answer.now_ns - received_ns)
         if found.arrived:
             await self._hand_in(reading, found, len(data))
-            self._memory.keep(self._peer.partner, reading.stream, first, data)
+            self._memory.keep(reading.stream, first, data)
         return len(found.arrived)
 
     async def _checked(self, answer: wire.Answer, asked: Asked, received_ns: int) -> Checked | Refusal:

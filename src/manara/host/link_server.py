@@ -15,19 +15,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from aiohttp import web
 
 from manara.host import tls
+from manara.host.link_answers import LogReads, answer
 from manara.host.link_quota import Meter, Quota
 from manara.host.problems import BadInput
-from manara.ledger import checkpoint
-from manara.link import heads, wire
-from manara.records.released import Delivery
+from manara.link import heads
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,32 +38,7 @@ SWEEP_S = 2.0
 CONNECTIONS_MAX = 256
 ENVELOPE_BYTES = 64 << 10
 WITNESS_BYTES = 128 << 10
-PULL_BYTES = 8 << 20  # of an answer's rows, unless one entry alone has more
 READERS = 2
-
-
-class LogReads(Protocol):
-    """What the door reads of the node's log. Called in threads of its own."""
-
-    def read(self, stream: str, first: int, max_entries: int, max_bytes: int) -> list[Delivery]:
-        """Entries of a stream from an offset on; at least one when there is one."""
-        ...
-
-    def heads(self) -> dict[str, int]:
-        """Stream -> the offset at which it ends now."""
-        ...
-
-    def checkpoint(self) -> bytes:
-        """The newest checkpoint, a signed note."""
-        ...
-
-    def inclusion(self, leaf: int, size: int) -> Sequence[bytes]:
-        """The path of a leaf in the tree of a size."""
-        ...
-
-    def consistency(self, old: int, new: int) -> Sequence[bytes]:
-        """That the tree of one size begins with that of another."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -290,20 +263,7 @@ class LinkServer:
             return
 
     def _answer(self, stream: str, first: int, size: int) -> bytes | str:
-        """The bytes of an answer, made in a thread; or why there is none."""
-        following = self._log.heads().get(stream, 0)
-        found = self._log.read(stream, first, wire.ENTRIES_MAX, PULL_BYTES) if first < following else []
-        signed = self._log.checkpoint()
-        newest = checkpoint.parse_note(signed)
-        if isinstance(newest, str):
-            return wire.encode(stream, following, self._now_ns(), b"", b"", [], [])
-        grown = newest[0].size
-        if size > grown:
-            return "size_beyond_log"
-        found = [one for one in found if one.leaf < grown]
-        paths = [(leaf, b"".join(self._log.inclusion(leaf, grown))) for leaf in sorted({one.leaf for one in found})]
-        path = b"".join(self._log.consistency(size, grown)) if 0 < size < grown else b""
-        return wire.encode(stream, following, self._now_ns(), signed, path, paths, found)
+        return answer(self._log, stream, first, size, self._now_ns())
 
     async def _body(self, request: web.Request, most: int) -> bytes:
         if (request.content_length or 0) > most:

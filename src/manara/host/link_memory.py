@@ -1,0 +1,82 @@
+"""What a node remembers of its partners' logs, in a folder of its own: the newest checkpoint of each, evidence of
+lies, and the answers that hold.
+
+::
+
+    <folder>/<partner>.checkpoint     the signed note, replaced whole and synced before anything of it is believed
+             evidence/<partner>-….json  two checkpoints that cannot both be true: for anybody (ledger/evidence.py)
+             kept/…mnl                answers as they came, with salts and paths (host/link_file.py)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from manara.host import files
+from manara.host.link_checks import Refusal, Remembered, evidence_of
+from manara.host.link_file import Kept
+from manara.host.problems import BadInput
+from manara.ledger import checkpoint
+from manara.link import heads, wire
+
+EVIDENCE_MAX = 100  # files of one partner
+
+
+class FolderMemory:
+    """Memory of host/link_client.py over a folder."""
+
+    def __init__(self, folder: Path, now_ns: Callable[[], int]) -> None:
+        self._folder, self._now_ns = folder, now_ns
+        self._newest: dict[str, Remembered] = {}
+        self.kept = Kept(folder / "kept")
+        self.lost = 0  # answers that could not be kept as proof
+        try:
+            (folder / "evidence").mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise BadInput(f"no folder: {fault.strerror or fault}", str(folder), "see to room and rights") from None
+
+    def last(self, partner: str) -> Remembered:
+        """The newest checkpoint believed. Raises BadInput when its file is damaged: nobody may forget it in silence."""
+        if partner not in self._newest:
+            path = self._path(partner)
+            self._newest[partner] = _read(path) if path.exists() else Remembered()
+        return self._newest[partner]
+
+    def remember(self, partner: str, newest: Remembered) -> None:
+        """Durable when it returns. Raises BadInput."""
+        files.write(self._path(partner), newest.signed, private=True)
+        self._newest[partner] = newest
+
+    def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
+        """Write the evidence down, once."""
+        made = evidence_of(last, refusal)
+        path = self._folder / "evidence" / f"{self._path(partner).stem}-{hashlib.sha256(made).hexdigest()[:16]}.json"
+        if not path.exists() and len(self.evidence(partner)) < EVIDENCE_MAX:
+            files.write(path, made)
+
+    def evidence(self, partner: str) -> list[Path]:
+        """Files of evidence against a partner."""
+        return sorted((self._folder / "evidence").glob(f"{self._path(partner).stem}-*.json"))
+
+    def keep(self, stream: str, first: int, answer: bytes) -> None:
+        """Keep an answer as proof; a disk that refuses is counted, the link goes on."""
+        self.lost += 1
+        with suppress(OSError):
+            self.kept.add(stream, first, answer, self._now_ns())
+            self.lost -= 1
+
+    def _path(self, partner: str) -> Path:
+        if not heads.is_stream(partner) or heads.recipient(partner):
+            raise BadInput(f"{partner[:80]!r} is no id of a partner", str(self._folder))
+        return self._folder / f"{partner}.checkpoint"
+
+
+def _read(path: Path) -> Remembered:
+    signed = files.read(path, wire.NOTE_BYTES)
+    found = checkpoint.parse_note(signed)
+    if isinstance(found, str):
+        raise BadInput(f"damaged: {found}", str(path), "restore it; removing it forgets what the partner has signed")
+    return Remembered(found[0].size, found[0].root, signed)
