@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.doubles.persons import DIRECTORY, key_of, public
 
-from manara.host import directory
+from manara.host import directory, keys
 from manara.host.problems import BadInput
 from manara.records.directory import Area, Directory
 from manara.release import register
@@ -154,3 +154,17 @@ def test_signatures_are_over_the_bytes_by_persons_that_were_known_before():
         refused = register.signers(listed, sidecar, known)
         assert isinstance(refused, Refusal)
         assert refused.why == why
+
+
+def test_a_pinned_certificate_stands_in_it_whole_and_is_the_one_that_is_pinned(tmp_path):
+    made = keys.load_or_make(tmp_path / "keys", "arvena")
+    pem = made.tls_certificate.read_text()
+    one = msgspec.structs.replace(
+        DIRECTORY.partners[0], tls_sha256=made.fingerprints()["tls_sha256"], tls_certificate=pem
+    )
+    whole = msgspec.structs.replace(DIRECTORY, partners=(one, *DIRECTORY.partners[1:]))
+    assert read(directory.text(whole)).directory == whole
+    for spoilt in (pem[:100] + pem[101:], pem + pem, "x", pem.replace("\n", "\r\n")):
+        wrong = msgspec.structs.replace(one, tls_certificate=spoilt)
+        text = directory.text(msgspec.structs.replace(whole, partners=(wrong, *whole.partners[1:])))
+        assert {f.where for f in faults(text)} == {"partners[0].tls_certificate"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import math
 import re
@@ -33,6 +35,7 @@ WITNESSES_MAX = 63
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _PERSON = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _KEY = re.compile(r"[0-9a-f]{64}")
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=\n]{1,16384})\n-----END CERTIFICATE-----\n?")
 _URL = re.compile(r"https://[^\s/]{1,200}:\d{1,5}")
 _TABLES: tuple[tuple[str, type[msgspec.Struct], int], ...] = (
     ("partners", Partner, PARTNERS_MAX),
@@ -143,8 +146,19 @@ def _partner(one: Partner, at: str) -> Iterator[Fault]:
     for field in ("witness_key", "agreement_key", "seal_key", "tls_sha256"):
         if found := getattr(one, field):
             yield from _is(_KEY.fullmatch, found, f"{at}.{field}", "64 hexadecimal digits, lower case")
+    if one.tls_certificate and pinned(one.tls_certificate) != one.tls_sha256:
+        yield Fault(0, f"{at}.tls_certificate", "is not the certificate that tls_sha256 pins")
     if one.url:
         yield from _is(_URL.fullmatch, one.url, f"{at}.url", "https://host:port")
+
+
+def pinned(certificate: str) -> str:
+    """SHA-256 of the DER within a PEM certificate; "" where there is no single one."""
+    found = _PEM.fullmatch(certificate)
+    try:
+        return hashlib.sha256(base64.b64decode("".join(found[1].split()), validate=True)).hexdigest() if found else ""
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _person(one: Person, partners: set[str], at: str) -> Iterator[Fault]:
