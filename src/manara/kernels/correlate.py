@@ -273,3 +273,65 @@ def _among(rows: I8, n: int, row: int) -> bool:
     for m in range(n):
         found = found or rows[m] == row
     return bool(found)
+
+
+@njit(cache=True, nogil=True)
+def squares(lat_rad: F8, lon_rad: F8, lats_rad: F8, lons_rad: F8) -> F8:
+    """Half the side of the square around each centre, along east and north, that holds its four corners: (n,), metres.
+
+    In: centres (n,), corners (n, 4), radians. 0.4 µs each.
+
+    >>> z = np.zeros(1); round(float(squares(z, z, np.full((1, 4), 1e-4), np.full((1, 4), -2e-4))[0]), 3)
+    1275.627
+    """
+    out = np.zeros(len(lat_rad))
+    for k in range(len(lat_rad)):
+        x, y, z = geodesy.nvector(lat_rad[k], lon_rad[k])
+        for m in range(lats_rad.shape[1]):
+            px, py, pz = geodesy.nvector(lats_rad[k, m], lons_rad[k, m])
+            e, n = geodesy.offset(x, y, z, 0.0, px, py, pz)
+            out[k] = max(out[k], abs(e), abs(n))
+    return out
+
+
+@njit(cache=True, nogil=True)
+def in_square(x: float, y: float, z: float, half_m: float, domain: int, at: F8, domains: I8) -> NDArray[np.bool_]:
+    """Which tracks lie in a square around a point, of its domain or of an unknown one (0): (n,).
+
+    In: the centre and tracks (n, 3) on the unit sphere; half the side in metres, along east and north of the centre.
+    A square wider than 20,000 km holds everything. 3 ns a track that is far, 40 ns one that is near.
+
+    >>> at = np.array([[1.0, 1e-4, 0.0], [0.0, 1.0, 0.0]])
+    >>> in_square(1.0, 0.0, 0.0, 700.0, 0, at, np.zeros(2, np.int64)).tolist()
+    [True, False]
+    """
+    out = np.zeros(len(at), np.bool_)
+    least = math.cos(min(1.5 * half_m / 6.35e6, math.pi))  # beyond the corner of the square nothing is inside
+    for k in range(len(at)):
+        if domains[k] != domain and domains[k] != 0 and domain != 0:
+            continue
+        if half_m > 1e7:
+            out[k] = True
+        elif at[k, 0] * x + at[k, 1] * y + at[k, 2] * z >= least:
+            e, n = geodesy.offset(x, y, z, 0.0, at[k, 0], at[k, 1], at[k, 2])
+            out[k] = abs(e) <= half_m and abs(n) <= half_m
+    return out
+
+
+@njit(cache=True, nogil=True)
+def within(centre: F8, half_m: F8, domain: I8, at: F8, domains: I8, pairs_max: int) -> I8:
+    """How many tracks could be what each region speaks of, see ``in_square``; −1 beyond ``pairs_max`` pairs.
+
+    In: m centres (m, 3) with half sides and domains (m,), n tracks. Out: (m,).
+
+    >>> at = np.array([[1.0, 0.0, 0.0], [1.0, 1e-4, 0.0]]); i = np.zeros(2, np.int64)
+    >>> within(at, np.array([700.0, 1.0]), i, at, i, 3).tolist()
+    [2, -1]
+    """
+    out = np.full(len(centre), -1, np.int64)
+    for m in range(len(centre)):
+        if (m + 1) * len(at) > pairs_max:
+            break
+        found = in_square(centre[m, 0], centre[m, 1], centre[m, 2], half_m[m], domain[m], at, domains)
+        out[m] = found.sum()
+    return out

@@ -73,6 +73,20 @@ def inverse(c: F8, out: F8) -> float:
 
 
 @njit(cache=True, nogil=True)
+def sound(cov: F8) -> NDArray[np.bool_]:
+    """Which rows are covariances that can be counted with: finite and positive definite, (n,). 20 ns each.
+
+    >>> sound(np.array([[1.0, 0, 0, 0, 1.0, 0, 0, 1.0, 0, 1.0], np.zeros(10), np.full(10, np.inf)])).tolist()
+    [True, False, False]
+    """
+    good, out = np.zeros(len(cov), np.bool_), np.empty(10)
+    for k in range(len(cov)):
+        det = inverse(cov[k], out)
+        good[k] = 0.0 < det < np.inf and np.isfinite(out).all() and np.isfinite(cov[k]).all()
+    return good
+
+
+@njit(cache=True, nogil=True)
 def volume(a: F8, b: F8, u: float, v: float) -> float:
     """Determinant of u·a + v·b, two symmetric (10,). 10 ns.
 
@@ -207,27 +221,28 @@ def blend(p: F8, q: F8, gap: F8, bound: float, out: F8, room: F8) -> float:
 
 
 @njit(cache=True, nogil=True)
-def fuse(first: I8, second: I8, bound: F8, common_s: F8, q: F8, ours: Moving, theirs: Moving) -> int:
-    """Let n estimates take in n others of the same craft, in place in ``ours``; returns how many were changed.
+def fuse(first: I8, second: I8, bound: F8, joint_s: F8, q: F8, ours: Moving, theirs: Moving) -> F8:
+    """Let n estimates take in n others of the same craft, in place in ``ours``; returns the ``weight`` of ours in each.
 
     Both are brought into the frame at ours. Where ``bound`` < 1, the noise since the later of the two last updates,
-    Q(``common_s``, q), is the same in both: it is set aside before the blend and added after it, or as much of it as
+    Q(``joint_s``, q), is the same in both: it is set aside before the blend and added after it, or as much of it as
     fits. ``bound`` 1 asks nothing of the world and is always consistent; ``SHARED`` is for disjoint sensors: at update
     periods of 1 to 20 s, noises of 10 to 100 m and the unsteadiness of boats to fighters ANEES stays below 1.02, where
     adding the informations of states (bound 0) gives 1.2 to 1.5 (tests/kernels/test_fusion.py). Increments can make it
     exact, and later will: what a row says of (begin, time] does not share the craft's unsteadiness before it.
 
-    In: rows ``first`` of ours (each may occur again: the order counts), ``second`` of theirs; ``bound``, ``common_s``,
-    ``q`` (n,). About 0.6 µs a pair.
+    In: rows ``first`` of ours (each may occur again: the order counts), ``second`` of theirs; ``bound``, ``joint_s``,
+    ``q`` (n,). Out: (n,), −1 where one of the two is no covariance and nothing was done; 1: theirs told nothing that
+    ours did not. About 0.6 µs a pair.
 
     >>> at, v = np.array([[1.0, 0.0, 0.0]]), np.zeros((1, 2))
     >>> one = Moving(at, np.zeros(1), v, np.array([[9.0, 0, 0, 0, 9.0, 0, 0, 1.0, 0, 1.0]]))
     >>> two = Moving(at, np.zeros(1), v, np.array([[1.0, 0, 0, 0, 9.0, 0, 0, 1.0, 0, 9.0]]))
     >>> i = np.zeros(1, np.int64)
-    >>> fuse(i, i, np.zeros(1), np.zeros(1), np.zeros(1), one, two), round(float(one.cov[0, 0]), 3)
-    (1, 0.9)
+    >>> fuse(i, i, np.zeros(1), np.zeros(1), np.zeros(1), one, two).tolist(), round(float(one.cov[0, 0]), 3)
+    ([0.5], 0.9)
     """
-    room, work, gap, n = np.empty((3, 10)), np.empty((3, 10)), np.empty(4), 0
+    room, work, gap, out = np.empty((3, 10)), np.empty((3, 10)), np.empty(4), np.empty(len(first))
     for a in range(len(first)):
         i, j = first[a], second[a]
         alt_m = ours.alt_m[i] if math.isfinite(ours.alt_m[i]) else 0.0
@@ -240,19 +255,19 @@ def fuse(first: I8, second: I8, bound: F8, common_s: F8, q: F8, ours: Moving, th
         work[0, :] = ours.cov[i]
         work[1, :] = theirs.cov[j]
         kalman.turn(work, 1, c, -s)
-        part = 0.0 if bound[a] >= 1.0 else _set_aside(work, common_s[a], q[a], room)
-        if blend(work[0], work[1], gap, bound[a], work[2], room) < 0.0:
+        part = 0.0 if bound[a] >= 1.0 else _set_aside(work, joint_s[a], q[a], room)
+        out[a] = blend(work[0], work[1], gap, bound[a], work[2], room)
+        if out[a] < 0.0 or out[a] == 1.0:
             continue
         if part > 0.0:
-            _noise(work[2], common_s[a], part * q[a])
+            _noise(work[2], joint_s[a], part * q[a])
         x, y, z, c, s = geodesy.move(x, y, z, alt_m, gap[0], gap[1])
         ours.at[i, 0], ours.at[i, 1], ours.at[i, 2] = x, y, z
         ve, vn = ours.vel_mps[i, 0] + gap[2], ours.vel_mps[i, 1] + gap[3]
         ours.vel_mps[i, 0], ours.vel_mps[i, 1] = c * ve - s * vn, s * ve + c * vn
         kalman.turn(work, 2, c, s)
         ours.cov[i, :] = work[2]
-        n += 1
-    return n
+    return out
 
 
 @njit(cache=True, nogil=True)

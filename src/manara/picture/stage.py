@@ -2,7 +2,8 @@
 
 ::
 
-    tracks ────────▶ attention ─▶ Outbox
+    tracks ────────▶ correlate ─▶ fuse ─▶ attention ─▶ Outbox
+    partners' rows ──▶ ▲   └▶ regions, names, pedigree
     particulars ──▶ the latest of each word
     every 10 s ───▶ trails
 """
@@ -16,9 +17,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from manara.records.columns import U1, U8
+from manara.picture import assembled, partners, regions
+from manara.picture.correlate import correlate_all
+from manara.picture.partners import Name, Partner, PartnerRows
+from manara.records.columns import I8, U1, U2, U8
 from manara.records.inputs import Trails
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
+from manara.records.partners import Regions
+from manara.records.released import COARSE, PRECISE
 from manara.records.reports import Flag, Kind
 from manara.records.tracks import Tracks
 
@@ -35,17 +41,24 @@ _LOOK = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP
 
 @dataclass(frozen=True, eq=False)
 class Inbox:
-    """What a step brings to the picture."""
+    """What a step brings to the picture. ``partners``: what came from partners, in the order of its coming."""
 
     tracks: Tracks
     particulars: tuple[Particulars, ...] = ()
     texts: tuple[SafetyText, ...] = ()
     status: tuple[SensorStatus, ...] = ()
+    partners: tuple[PartnerRows, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Outbox:
-    """The picture as it now stands. Nothing in it is written to again."""
+    """The picture as it now stands. Nothing in it is written to again.
+
+    ``tracks``: own ones first, in their order and under their ids, then those that only partners see. ``pedigree``:
+    bits of those who contributed to each row (bit 0: this node), bit 63: also somebody who is not told. ``seen_by``:
+    bits of the partners whose tracks belong to it, fused or not. ``of_partner``: whose a row is that only partners see,
+    0: own. ``could_be``: how many tracks each region may mean, as of the last count. ``names``: what partners call
+    system tracks."""
 
     tracks: Tracks
     attention: U1
@@ -53,6 +66,12 @@ class Outbox:
     texts: tuple[SafetyText, ...]
     status: Mapping[int, SensorStatus]
     trails: Trails
+    pedigree: U8
+    seen_by: U8
+    of_partner: U2
+    regions: Regions
+    could_be: Mapping[tuple[int, int], int]  # partner and its number -> tracks
+    names: assembled.Names
 
 
 def _no_trails() -> Trails:
@@ -69,15 +88,78 @@ class State:
     status: dict[int, SensorStatus] = field(default_factory=dict)
     trails: Trails = field(default_factory=_no_trails)
     sampled_ns: int = -TRAIL_PERIOD_NS
+    serial: int = 0
+    partners: dict[int, Partner] = field(default_factory=dict)
+    names: assembled.Names = field(default_factory=dict)
+    could_be: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
-def init() -> State:
-    """An empty picture."""
-    return State()
+def init(serial: int = 0) -> State:
+    """An empty picture. ``serial``: number of the source view, below 128; ids of rows that only partners see bear it
+    below the top bit, then the partner, then a count: 1 | serial (7 bits) | partner (8) | count (48)."""
+    return State(serial=serial & 0x7F)
 
 
 def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
-    """Take in what was said, sample the trails when it is time, and say what needs a look."""
+    """Take in what was said and what partners told, put it to our tracks, and say what needs a look."""
+    _take_words(state, inbox)
+    _take_partners(state, inbox.partners, now_ns)
+    own, sample = inbox.tracks, now_ns - state.sampled_ns >= TRAIL_PERIOD_NS
+    tracks, n = own, len(own)
+    pedigree, seen_by, of_partner = np.ones(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint16)
+    if any(len(one.held) for one in state.partners.values()):
+        system, followers = correlate_all(own, state.partners, now_ns)
+        tracks = assembled.tracks(own, system, followers, state.partners, now_ns)
+        pedigree, seen_by, of_partner = system.pedigree, system.seen_by, system.of_partner
+        if sample or any(len(rows.names) for rows in inbox.partners):
+            state.names = assembled.names(system, followers, state.partners)
+    elif state.names:
+        state.names = {}
+    told = regions.shown(state.partners, now_ns)
+    if sample:
+        # What only we saw of our own craft: a recall must leave no trace of a partner in it.
+        unfused = tracks.replace(**{name: _own_first(own, tracks, name) for name in ("lat_rad", "lon_rad")})
+        state.trails = _sample(state.trails, unfused)
+        state.could_be = _count(told, tracks)
+        state.sampled_ns = now_ns
+    return Outbox(
+        tracks=tracks,
+        attention=attention(tracks),
+        particulars=state.particulars,
+        texts=state.texts,
+        status=state.status,
+        trails=state.trails,
+        pedigree=pedigree,
+        seen_by=seen_by,
+        of_partner=of_partner,
+        regions=told,
+        could_be=state.could_be,
+        names=state.names,
+    )
+
+
+def drop(state: State, partner: int, numbers: U8 | None = None) -> int:
+    """A recall: whatever a partner told of these tracks (its own numbers; None: of all) leaves the picture and its
+    trails at once; system tracks fall back to what else is known. Returns how many tracks, regions and names went."""
+    one = state.partners.get(partner)
+    if one is None:
+        return 0
+    before = one.held.id
+    n = partners.drop(one, numbers)
+    gone = np.setdiff1d(before, one.held.id)
+    state.trails = _without(state.trails, gone)
+    state.names = _unnamed(state.names, partner, one)
+    told = set(one.regions.track.tolist())
+    state.could_be = {key: k for key, k in state.could_be.items() if key[0] != partner or key[1] in told}
+    return n
+
+
+def refused(state: State) -> dict[int, dict[str, int]]:
+    """Rows of each partner that the picture could not use, by reason, since its first step."""
+    return {partner: dict(one.refused) for partner, one in state.partners.items()}
+
+
+def _take_words(state: State, inbox: Inbox) -> None:
     if inbox.particulars:
         state.particulars = _merge(state.particulars, inbox.particulars)
     if inbox.texts:
@@ -85,17 +167,44 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     if inbox.status:
         news = {one.source: one for one in inbox.status}
         state.status = dict(list({**state.status, **news}.items())[-STATUS_KEPT:])
-    if now_ns - state.sampled_ns >= TRAIL_PERIOD_NS:
-        state.trails = _sample(state.trails, inbox.tracks)
-        state.sampled_ns = now_ns
-    return Outbox(
-        tracks=inbox.tracks,
-        attention=attention(inbox.tracks),
-        particulars=state.particulars,
-        texts=state.texts,
-        status=state.status,
-        trails=state.trails,
-    )
+
+
+def _take_partners(state: State, told: tuple[PartnerRows, ...], now_ns: int) -> None:
+    for rows in told:
+        if not 0 < rows.partner < partners.PARTNERS_MAX:
+            continue
+        one = state.partners.setdefault(rows.partner, Partner())
+        partners.take(one, rows, now_ns, state.serial)
+        regions.take(one, rows, now_ns)
+    for one in state.partners.values():
+        partners.age(one, now_ns)
+
+
+def _own_first(own: Tracks, tracks: Tracks, name: str) -> Any:
+    column = getattr(tracks, name).copy()
+    column[: len(own)] = getattr(own, name)
+    return column
+
+
+def _count(told: Regions, tracks: Tracks) -> dict[tuple[int, int], int]:
+    keys = zip(told.partner.tolist(), told.track.tolist(), strict=True)
+    counts: I8 = regions.counts(told, tracks)
+    return dict(zip(keys, counts.tolist(), strict=True))
+
+
+def _without(trails: Trails, gone: U8) -> Trails:
+    kept = ~np.isin(trails.track_id, gone)
+    if kept.all():
+        return trails
+    columns = (trails.time_ns[kept], trails.lat_rad[kept], trails.lon_rad[kept])
+    return Trails(trails.track_id[kept], trails.head, *columns)
+
+
+def _unnamed(names: assembled.Names, partner: int, one: Partner) -> assembled.Names:
+    """Without the names of this partner that it no longer gives."""
+    given = set(one.names.values())
+    kept = {key: tuple(n for n in some if n[0] != partner or n[1] in given) for key, some in names.items()}
+    return {key: some for key, some in kept.items() if some}
 
 
 def attention(tracks: Tracks) -> U1:
@@ -165,6 +274,10 @@ def dump(state: State) -> dict[str, Any]:
         "time_ns": state.trails.time_ns,
         "lat_rad": state.trails.lat_rad,
         "lon_rad": state.trails.lon_rad,
+        "serial": state.serial,
+        "partners": [[partner, partners.dump(one)] for partner, one in state.partners.items()],
+        "names": [[key, [[p, *name] for p, name in some]] for key, some in state.names.items()],
+        "could_be": [[*key, n] for key, n in state.could_be.items()],
     }
 
 
@@ -178,4 +291,21 @@ def load(plain: dict[str, Any]) -> State:
         status={s.source: s for s in status},
         trails=Trails(plain["track_id"], plain["head"], plain["time_ns"], plain["lat_rad"], plain["lon_rad"]),
         sampled_ns=plain["sampled_ns"],
+        serial=plain.get("serial", 0),
+        partners={partner: partners.load(one) for partner, one in plain.get("partners", [])},
+        names={key: tuple((p, Name(*words)) for p, *words in some) for key, some in plain.get("names", [])},
+        could_be={(p, track): n for p, track, n in plain.get("could_be", [])},
     )
+
+
+def warm() -> None:
+    """Run every kernel of the picture once, so that all are compiled and cached."""
+    row = np.zeros(2, PRECISE)
+    row["track"], row["cov"][:, [0, 4, 7, 9]] = (1, 2), 1.0
+    own = Tracks.blank(1).replace(lat_rad=np.zeros(1), lon_rad=np.zeros(1), cov=np.eye(1, 10) + np.eye(1, 10, 4))
+    cell = np.zeros(1, COARSE)
+    cell["cell"], cell["epoch_s"] = 0x103020000700005, 60
+    state = init()
+    for now_ns in range(0, 5 * SECOND_NS, SECOND_NS):
+        row["time_ns"], row["updated_ns"] = now_ns, now_ns
+        advance(state, Inbox(own, partners=(PartnerRows(1, now_ns, row, cell),)), now_ns)
