@@ -10,22 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.doubles.faulty_disk import FaultyDisk, PowerCut
+from tests.doubles.faulty_disk import PowerCut
+from tests.doubles.key_disk import KeyDisk
 
 from manara.host.vault import Hold, Vault, WipingDisk
 from manara.node.durable.disk import DiskError
 
 NONCE = bytes(range(12))
-
-
-class KeyDouble(FaultyDisk):
-    """The disk with faults, able to wipe."""
-
-    def wipe(self, name: str) -> None:
-        self.remove(name)
-
-    def bytes_of_all(self) -> bytes:
-        return b"".join(self.read(name, 0, self.size(name)) for name in self.names())
 
 
 def ids(*numbers: int) -> bytes:
@@ -49,7 +40,7 @@ def key_of(vault: Vault, originator: str, hour: int, subject: int) -> bytes:
 )
 def test_what_is_sealed_opens_again_whatever_the_order_of_subjects(subjects, width, seed):
     rows = np.random.default_rng(seed).bytes(width * len(subjects))
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     sealed = vault.seal("arvena", 7, ids(*subjects), rows, width, NONCE)
     assert vault.open("arvena", 7, ids(*subjects), sealed, width, NONCE) == (rows, bytes(len(subjects)))
     again = Vault(vault._disk)
@@ -57,14 +48,14 @@ def test_what_is_sealed_opens_again_whatever_the_order_of_subjects(subjects, wid
 
 
 def test_the_cipher_is_chacha20_of_the_subjects_key():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     sealed = vault.seal("arvena", 7, ids(3, 9, 3), b"aaaabbbbcccc", 4, NONCE)
     plain = Cipher(algorithms.ChaCha20(key_of(vault, "arvena", 7, 3), bytes(4) + NONCE), None).decryptor()
     assert plain.update(sealed[:4] + sealed[8:]) == b"aaaacccc"
 
 
 def test_no_two_rows_share_a_key_stream():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     subjects = ids(*([1, 2] * 20))
     sealed = vault.seal("arvena", 7, subjects, bytes(40 * 16), 16, NONCE)
     assert len({sealed[at : at + 16] for at in range(0, len(sealed), 16)}) == 40
@@ -72,13 +63,13 @@ def test_no_two_rows_share_a_key_stream():
 
 
 def test_hours_and_originators_have_keys_of_their_own():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     seen = {vault.seal(who, hour, ids(1), bytes(32), 32, NONCE) for who in ("arvena", "belora") for hour in (1, 2)}
     assert len(seen) == 4
 
 
 def test_row_11_erased_rows_stay_closed_and_others_open():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     rows = b"".join(bytes([n]) * 8 for n in range(4))
     sealed = vault.seal("arvena", 7, ids(1, 2, 1, 3), rows, 8, NONCE)
     gone = key_of(vault, "arvena", 7, 1)
@@ -91,7 +82,7 @@ def test_row_11_erased_rows_stay_closed_and_others_open():
 
 
 def test_row_11_whole_hours_expire_and_leave_no_file():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     for hour in (5, 6, 7):
         vault.make("arvena", hour, u64(1, 2, 3))
         vault.make("belora", hour, u64(1))
@@ -104,7 +95,7 @@ def test_row_11_whole_hours_expire_and_leave_no_file():
 
 
 def test_an_erased_subject_that_comes_again_has_another_key():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     vault.make("arvena", 7, u64(1, 2))
     before = key_of(vault, "arvena", 7, 1)
     vault.erase("arvena", 1, 7, 8)
@@ -114,7 +105,7 @@ def test_an_erased_subject_that_comes_again_has_another_key():
 
 
 def test_a_legal_hold_blocks_erasing_says_so_and_survives_a_restart():
-    disk = KeyDouble()
+    disk = KeyDisk()
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1, 2, 3))
     vault.make("arvena", 9, u64(1))
@@ -130,7 +121,7 @@ def test_a_legal_hold_blocks_erasing_says_so_and_survives_a_restart():
 
 
 def test_a_hold_of_all_keeps_all_and_only_of_its_originator_and_hours():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     for who in ("arvena", "belora"):
         vault.make(who, 7, u64(1, 2))
     vault.place_hold(Hold(name="all", originator="arvena"))
@@ -139,7 +130,7 @@ def test_a_hold_of_all_keeps_all_and_only_of_its_originator_and_hours():
 
 
 def test_damaged_holds_stop_everything_rather_than_be_forgotten():
-    disk = KeyDouble()
+    disk = KeyDisk()
     Vault(disk).place_hold(Hold(name="all", originator="arvena"))
     disk.rot("holds.mnh", 30)
     with pytest.raises(DiskError, match="nothing may be erased"):
@@ -147,7 +138,7 @@ def test_damaged_holds_stop_everything_rather_than_be_forgotten():
 
 
 def test_a_rotten_key_file_is_said_and_nothing_is_skipped():
-    disk = KeyDouble()
+    disk = KeyDisk()
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1))
     vault.make("arvena", 7, u64(2))
@@ -157,7 +148,7 @@ def test_a_rotten_key_file_is_said_and_nothing_is_skipped():
         Vault(disk).count(7)
 
 
-def scenario(disk: KeyDouble, told: dict[str, object]) -> None:
+def scenario(disk: KeyDisk, told: dict[str, object]) -> None:
     """Keys, an erasure, more keys; ``told``: what the caller had been told when the power failed."""
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1, 2, 3))
@@ -175,11 +166,11 @@ def scenario(disk: KeyDouble, told: dict[str, object]) -> None:
 
 
 def test_row_19_a_power_cut_at_any_operation_keeps_what_was_synced_and_nothing_erased():
-    clean = KeyDouble()
+    clean = KeyDisk()
     scenario(clean, {})
     for cut in range(1, clean.operations + 1):
         for seed in range(4):
-            disk, told = KeyDouble(seed * 1000 + cut), {}
+            disk, told = KeyDisk(seed * 1000 + cut), {}
             disk.cut_at = cut
             with pytest.raises(PowerCut):
                 scenario(disk, told)
@@ -197,7 +188,7 @@ def test_row_19_a_power_cut_at_any_operation_keeps_what_was_synced_and_nothing_e
 
 
 def test_a_full_disk_refuses_new_keys_and_they_can_be_made_later():
-    disk = KeyDouble(3)
+    disk = KeyDisk(3)
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1))
     vault.sync()
@@ -211,7 +202,7 @@ def test_a_full_disk_refuses_new_keys_and_they_can_be_made_later():
 
 
 def test_a_failed_sync_stops_the_vault_until_it_is_opened_anew():
-    disk = KeyDouble()
+    disk = KeyDisk()
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1))
     disk.sync_fails_at = disk.operations + 1
@@ -224,7 +215,7 @@ def test_a_failed_sync_stops_the_vault_until_it_is_opened_anew():
 
 
 def test_an_erasure_on_a_full_disk_is_refused_and_nothing_is_half_done():
-    disk = KeyDouble()
+    disk = KeyDisk()
     vault = Vault(disk)
     vault.make("arvena", 7, u64(1, 2))
     vault.sync()
@@ -259,7 +250,7 @@ def test_keys_survive_on_a_real_disk_and_erased_ones_are_nowhere(tmp_path: Path)
 
 
 def test_memory_is_bounded_however_many_hours_are_read():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     for hour in range(100):
         vault.make("arvena", hour, u64(hour))
     vault.sync()
@@ -268,7 +259,7 @@ def test_memory_is_bounded_however_many_hours_are_read():
 
 
 def test_keys_are_random():
-    vault = Vault(KeyDouble())
+    vault = Vault(KeyDisk())
     vault.make("arvena", 7, np.arange(1000, dtype=np.uint64))
     keys = vault._hour(7).tables["arvena"].keys
     assert len({row.tobytes() for row in keys}) == 1000

@@ -21,7 +21,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -117,8 +117,8 @@ def _none() -> _Keys:
 class _Hour:
     """One file in memory."""
 
-    def __init__(self, name: str, seed: int) -> None:
-        self.name, self.seed = name, seed
+    def __init__(self, hour: int, name: str, seed: int) -> None:
+        self.hour, self.name, self.seed = hour, name, seed
         self.tables: dict[str, _Keys] = {}
 
     def add(self, originator: str, subjects: U8, keys: U1) -> None:
@@ -162,6 +162,11 @@ class Vault:
                 if hour in self._names
                 else _none().subjects
             )
+
+    def originators(self, first: int, end: int) -> set[str]:
+        """Who has keys in hours [first, end)."""
+        with self._lock:
+            return {name for hour in self.hours() if first <= hour < end for name in self._hour(hour).tables}
 
     def make(self, originator: str, hour: int, subjects: U8) -> int:
         """Give each subject a key that has none; how many were new. They are durable after ``sync``."""
@@ -277,6 +282,10 @@ class Vault:
                     names.append(one.name)
         return kept, tuple(names)
 
+    def any_held(self, hours: Iterable[int]) -> bool:
+        """Does any hold speak of one of these hours?"""
+        return any(one.first <= hour < one.end for one in self._holds.values() for hour in hours)
+
     def erase(self, originator: str, subject: int | None, first: int, end: int) -> Erased:
         """Delete the keys of a subject (None: of all) in hours [first, end). When it returns they are gone from the
         disk; what a hold covers stays and is counted."""
@@ -333,7 +342,7 @@ class Vault:
 
     def _begin(self, hour: int) -> _Hour:
         head, seed = self._header(hour)
-        held = _Hour(_name(hour, 0), seed)
+        held = _Hour(hour, _name(hour, 0), seed)
         self._append(held, head)
         self._names[hour] = held.name
         return held
@@ -344,7 +353,7 @@ class Vault:
 
     def _load(self, hour: int) -> _Hour:
         name = self._names[hour]
-        held, headed = _Hour(name, 0), False
+        held, headed = _Hour(hour, name, 0), False
         for one in framed.walk(lambda at, n: self._disk.read(name, at, n), self._disk.size(name)):
             if isinstance(one, framed.Stop):
                 self._settle(name, one)
@@ -368,7 +377,7 @@ class Vault:
             self._disk.sync(name)
 
     def _append(self, held: _Hour, data: bytes) -> None:
-        before = self._disk.size(held.name) if held.name in self._disk.names() else 0
+        before = self._disk.size(held.name) if held.hour in self._names else 0
         try:
             self._disk.append(held.name, data)
         except DiskError as fault:
