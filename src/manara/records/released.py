@@ -106,6 +106,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     onward: tuple[str, ...] = ()
     cell_m: int = 0
     delay_s: int = 0
+    pedigree: tuple[str, ...] = ()  # who contributed, as far as the recipient may know; empty: not told
 
 
 class Head(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
