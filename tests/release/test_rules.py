@@ -63,7 +63,7 @@ def test_decisions_are_those_of_a_plain_reading(one, phase, seed):
 def test_row_3_two_recipients_of_one_track_get_what_their_own_agreement_says():
     exact = compile_rules(agreement(permit(recipient_free := "all")), BOOK, Phase.FULL)
     coarse = compile_rules(
-        agreement(permit(recipient_free, cell_m=4_000, epoch_s=400), recipient="corvia", onward=()), BOOK, Phase.FULL
+        agreement(permit(recipient_free, cell_m=4_000, epoch_s=512), recipient="corvia", onward=()), BOOK, Phase.FULL
     )
     cells = [int(decide(made, marking(), NOW).obligations.cell_m[0]) for made in (exact, coarse)]
     assert cells == [0, 4_000]
@@ -217,6 +217,9 @@ def test_a_rule_may_hold_in_some_phases_only():
         ({"cell_m": 2_048_000, "epoch_s": 900_000}, Domain.SEA, Denial.UNMEETABLE),
         ({"cell_m": 8_000, "epoch_s": 1}, Domain.SEA, Denial.UNMEETABLE),
         ({"cell_m": 8_000, "epoch_s": 3_600}, Domain.SEA, Denial.NONE),
+        ({"cell_m": 8_000, "epoch_s": 64}, Domain.AIR, Denial.NONE),
+        ({"cell_m": 8_000}, Domain.SEA, Denial.NONE),
+        ({"epoch_s": 1 << 21}, Domain.SEA, Denial.UNMEETABLE),
     ],
 )
 def test_an_obligation_that_cannot_be_met_denies(duty, domain, says):

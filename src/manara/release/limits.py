@@ -5,14 +5,22 @@ from __future__ import annotations
 from manara.kernels.grid import CELLS_M
 from manara.records.agreement import Phase
 from manara.records.reports import Domain
+from manara.release.adversary import min_epoch_s
+from manara.release.coarse import EPOCH_MAX_S
 from manara.release.phases import ALLOWS
 
-_SPEED_MPS = {Domain.AIR: 300.0, Domain.SEA: 20.0, Domain.LAND: 50.0}
 
+def meetable(domain: int, cell_m: int, epoch_s: int) -> bool:
+    """Whether this node can tell cells of this side once in such an epoch; an epoch of 0 is the shortest there is for
+    the cell. A domain that is not known counts as the slowest.
 
-def min_epoch_s(domain: int, cell_m: int) -> int:
-    """The shortest epoch of a cell: so long that the fastest of the class does not cross several cells in it."""
-    return int(-(-cell_m // _SPEED_MPS[Domain(domain)]))
+    >>> meetable(Domain.SEA, 8_000, 3_600), meetable(Domain.SEA, 8_000, 60), meetable(Domain.SEA, 1_500, 0)
+    (True, False, False)
+    """
+    if cell_m == 0:
+        return epoch_s <= EPOCH_MAX_S
+    known = domain if domain <= max(Domain) else Domain.UNKNOWN
+    return cell_m in CELLS_M and (epoch_s == 0 or min_epoch_s(known, cell_m) <= epoch_s <= EPOCH_MAX_S)
 
 
 def phase_allows(phase: Phase) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -23,6 +31,3 @@ def phase_allows(phase: Phase) -> tuple[tuple[str, ...], tuple[str, ...]] | None
     """
     rule = ALLOWS[phase]
     return None if rule.nothing else (rule.sorts, rule.domains)
-
-
-__all__ = ["CELLS_M", "min_epoch_s", "phase_allows"]

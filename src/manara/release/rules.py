@@ -9,7 +9,7 @@ expiry binds besides. An obligation that this node cannot meet denies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
@@ -18,23 +18,22 @@ import numpy as np
 from manara.records.agreement import RULES_MAX, Agreement, Phase, Rule
 from manara.records.columns import U1, U4, U8
 from manara.records.marking import OWN, Codebook, Marking, Obligations
-from manara.records.reports import Domain
 from manara.release import space
 from manara.release.conditions import (
-    CRAFT,
     DOMAINS,
     PHASES,
     PURPOSES,
     SORTS,
     STRIPS,
     Bools,
+    Column,
     Condition,
     Fault,
     known_names,
     nearest,
     of_rule,
 )
-from manara.release.limits import CELLS_M, min_epoch_s, phase_allows
+from manara.release.limits import meetable, phase_allows
 from manara.release.space import SIGNATURES_MAX, Bound, Overlap, RuleSet, Space
 
 ALL_STRIPS = sum(STRIPS.values())
@@ -99,7 +98,7 @@ class Program:
     space: Space
     which: int = 0  # which of the space's sets of rules this is
     recipient: int = 0  # place of the recipient in the codebook
-    faults: tuple[Fault, ...] = field(default=())
+    known: tuple[str, ...] | None = None  # as in compile_rules
 
     @cached_property
     def table(self) -> Decisions:
@@ -144,8 +143,9 @@ def compile_rules(
     if isinstance(made, dict):
         return (crowded(made),)
     return Program(
-        agreement, phase, book, rules, duties(agreement, book, never), made, 0, book.partner(agreement.recipient)
-    )
+        agreement, phase, book, rules, duties(agreement, book, never), made, 0, book.partner(agreement.recipient),
+        None if known is None else tuple(known),
+    )  # fmt: skip
 
 
 def crowded(counts: Mapping[str, int], most: int = SIGNATURES_MAX) -> Fault:
@@ -324,15 +324,11 @@ def judge(program: Program, matched: U8, failed: U1, domain: U1) -> Decisions:
 
 
 def _meetable(duty: Obligations, domain: U1) -> Bools:
-    """Whether this node can do what is asked: a cell of the grid, and an epoch long enough for it."""
-    cells = np.unique(duty.cell_m)
-    fine = np.isin(duty.cell_m, np.array([0, *CELLS_M], np.uint32))
-    for cell_m in cells[cells > 0].tolist():
-        for one in np.unique(domain).tolist():
-            here = (duty.cell_m == cell_m) & (domain == one)
-            if here.any():
-                fine &= ~here | (duty.epoch_s >= min_epoch_s(one if one in DOMAINS.values() else Domain.AIR, cell_m))
-    return fine
+    """Whether this node can do what is asked, shape (n,)."""
+    keys: list[Column] = [domain, duty.cell_m, duty.epoch_s]
+    first, back = space.distinct(keys)
+    asked = zip(*(key[first].tolist() for key in keys), strict=True)
+    return np.array([meetable(*one) for one in asked], np.bool_)[back]
 
 
 def _table(program: Program) -> Decisions:
@@ -370,4 +366,4 @@ def decide(program: Program, marking: Marking, now_ns: int) -> Decisions:
 
 
 _COLUMNS = tuple(Obligations.__dataclass_fields__)
-__all__ = ["CRAFT", "Decisions", "Denial", "Fault", "Program", "compile_rules", "decide"]
+__all__ = ["Decisions", "Denial", "Fault", "Program", "compile_rules", "decide"]
