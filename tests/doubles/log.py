@@ -33,6 +33,7 @@ class MemoryLog:
         self.edge = tree.Range()
         self.ticks: list[bytes] = []
         self.reads = 0
+        self._cached: tuple[int, tree.Hashes] = (0, tree.from_leaves([]))
 
     def publish(self, *streams: str, rows: int = 0, kind: str = "heartbeat", subject: str = "") -> None:
         """One tick."""
@@ -80,7 +81,12 @@ class MemoryLog:
         return checkpoint.signed(body, self.key, self._private.sign)
 
     def inclusion(self, leaf: int, size: int) -> list[bytes]:
-        return tree.inclusion_path(tree.from_leaves(self.leaves[:size]), leaf, size)
+        return tree.inclusion_path(self._hashes(size), leaf, size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        return tree.consistency_path(tree.from_leaves(self.leaves[:new]), old, new)
+        return tree.consistency_path(self._hashes(new), old, new)
+
+    def _hashes(self, size: int) -> tree.Hashes:
+        if self._cached[0] != size:
+            self._cached = size, tree.from_leaves(self.leaves[:size])
+        return self._cached[1]
