@@ -143,7 +143,7 @@ def compile_rules(
     if isinstance(made, dict):
         return (crowded(made),)
     return Program(
-        agreement, phase, book, rules, duties(agreement, book, never), made, 0, book.partner(agreement.recipient),
+        agreement, phase, book, rules, duties_of(agreement, book, never), made, 0, book.partner(agreement.recipient),
         None if known is None else tuple(known),
     )  # fmt: skip
 
@@ -250,7 +250,7 @@ def _strangers(rule: str, where: str, what: str, names: Iterable[str], known: It
     return [Fault(rule, where, f"no {what} {n!r} is known{nearest(n, known)}") for n in names if n not in set(known)]
 
 
-def duties(agreement: Agreement, book: Codebook, never: int = 0) -> Duties:
+def duties_of(agreement: Agreement, book: Codebook, never: int = 0) -> Duties:
     """The obligations of each rule, within the bounds of the agreement."""
     rules = agreement.rules
     most = sum(PURPOSES[name] for name in set(agreement.purposes))
@@ -306,12 +306,12 @@ def permit_bits(duty: Duties) -> U8:
     return np.array([bits & 0xFFFFFFFFFFFFFFFF, bits >> 64], np.uint64)
 
 
-def judge(program: Program, matched: U8, failed: U1, domain: U1) -> Decisions:
+def judge(duties: Duties, matched: U8, failed: U1, domain: U1) -> Decisions:
     """Decisions for masks of rules that match, bounds that fail, and the domain: what the table is made of."""
-    permits = permit_bits(program.duties)
+    permits = permit_bits(duties)
     opened = ((matched & permits) != 0).any(1)
     struck = ((matched & ~permits) != 0).any(1)
-    duty = join(program.duties, matched)
+    duty = join(duties, matched)
     denial = np.select(
         [struck, ~opened, *((failed & flag) != 0 for flag in BOUNDS.values()), ~_meetable(duty, domain),
          duty.purpose == 0],
@@ -333,7 +333,7 @@ def _meetable(duty: Obligations, domain: U1) -> Bools:
 
 def _table(program: Program) -> Decisions:
     whole = program.space
-    return judge(program, whole.matched[program.which], whole.failed[program.which], whole.domain)
+    return judge(program.duties, whole.matched[program.which], whole.failed[program.which], whole.domain)
 
 
 def _closed(decided: Decisions) -> Decisions:
