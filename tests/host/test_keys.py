@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from manara.host import keys
 from manara.host.problems import BadInput
-from manara.records.directory import Partner
+from manara.records.directory import Directory, Partner, Person
+from manara.release import statements
 
 
 def names(folder: Path) -> list[str]:
@@ -135,6 +136,27 @@ def test_rotation_keeps_the_old_key_and_survives_a_cut_between_its_halves(tmp_pa
     assert keys.load_signer(tmp_path / f"ledger.key.{old.hex()[:16]}").public() == old
     with pytest.raises(BadInput):
         keys.adopt(tmp_path, "ledger")
+
+
+def test_a_rotation_bears_the_word_of_the_old_key_and_of_two_persons(tmp_path):
+    old, new = keys.load_or_make(tmp_path).ledger, keys.stage(tmp_path, "ledger")
+    signers = [keys.make_signer(tmp_path / f"person-{n}.key") for n in range(2)]
+    capacities = ("policy", "operational")
+    listed = [
+        Person(id=f"arvena.{n}", partner="arvena", name="N", capacity=capacities[n], key=one.public().hex())
+        for n, one in enumerate(signers)
+    ]
+    persons = [(f"arvena.{n}", one) for n, one in enumerate(signers)]
+    envelope, word = keys.rotation("arvena", "ledger", old, new, persons, nonce="00" * 16, after="")
+    said = statements.verify(envelope, Directory(version=1, persons=tuple(listed)))
+    assert isinstance(said, statements.Verified)
+    assert said.capacities("arvena") == {"policy", "operational"}
+    assert (said.statement.old, said.statement.new) == (old.public().hex(), new.public().hex())
+    assert keys.endorsed(old.public(), "ledger", new.public(), word)
+    assert not keys.endorsed(new.public(), "ledger", new.public(), word)
+    assert not keys.endorsed(old.public(), "witness", new.public(), word)
+    assert not keys.endorsed(old.public(), "ledger", old.public(), word)
+    assert not keys.endorsed(b"", "ledger", new.public(), word)
 
 
 class Token:
