@@ -10,6 +10,7 @@ from manara.host.keys import Signer
 from manara.host.problems import BadInput
 from manara.records.agreement import Agreement
 from manara.records.directory import Directory, Person
+from manara.records.marking import Codebook
 from manara.release import document
 from manara.release.document import Admitted, Document
 from manara.release.never import blocks
@@ -106,3 +107,15 @@ def beside(path: Path, directory: Directory) -> dict[str, Admitted]:
             continue
         found[admitted.document.sha256] = admitted
     return found
+
+
+def codebook(one: Agreement, directory: Directory) -> Codebook:
+    """The names that an agreement can speak of: all areas and partners of the directory, the releaser first, and the
+    sources that the agreement itself names."""
+    named = (*one.sources, *(name for rule in one.rules for name in rule.when.source))
+    others = (p.id for p in directory.partners if p.id != one.releaser)
+    return Codebook(
+        areas=tuple(area.id for area in directory.areas),
+        sources=tuple(dict.fromkeys(named)),
+        partners=(one.releaser, *others),
+    )
