@@ -202,8 +202,17 @@ def verify(
         return f"checkpoint: {opened}"
     if why := cosign.short_of(opened.note, witnesses, quorum):
         return f"checkpoint: {why}"
-    size, top = opened.checkpoint.size, opened.checkpoint.root
-    if not tree.verify_inclusion(tree.leaf_hash(one.tick), one.leaf, size, one.path, top):
+    return _proven(one, opened.checkpoint, tuple(recipients))
+
+
+def holds(one: Bundle) -> str:
+    """``verify`` without keys: does everything lead to the root of the checkpoint, whoever signed that?"""
+    said = checkpoint.parse_note(one.checkpoint)
+    return f"checkpoint: {said}" if isinstance(said, str) else _proven(one, said[0], ())
+
+
+def _proven(one: Bundle, log: checkpoint.Checkpoint, recipients: tuple[bytes, ...]) -> str:
+    if not tree.verify_inclusion(tree.leaf_hash(one.tick), one.leaf, log.size, one.path, log.root):
         return f"leaf {one.leaf}: the tick and its path do not lead to the checkpoint's root"
     if not one.leaves:
         said = entry.parse_tick(one.tick)
@@ -213,7 +222,15 @@ def verify(
         return root
     if why := entry.check_root(root, one.place, one.width, one.entry_path, one.tick):
         return f"entry: {why}"
-    return _framed(one) or _receipts(one, root, tuple(recipients))
+    return _framed(one) or _receipts(one, root, recipients)
+
+
+def rows_said(one: Bundle) -> int:
+    """How many rows the head speaks of; not verified."""
+    try:
+        return sum(int(count) for _, _, count in one.said().get("blocks", ()))
+    except (TypeError, ValueError):
+        return 0
 
 
 def _entry_root(one: Bundle) -> bytes | str:
