@@ -7,10 +7,10 @@ import os
 import sys
 from typing import NoReturn
 
-from manara.cli import demo, feeds, node, playback, track, watch
+from manara.cli import demo, feeds, ledger, node, playback, track, watch
 from manara.host.problems import BadInput
 
-COMMANDS = (demo, watch, node, feeds, track, playback)
+COMMANDS = (demo, watch, node, feeds, track, playback, ledger)
 
 
 class Parser(argparse.ArgumentParser):
