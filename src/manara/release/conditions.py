@@ -152,7 +152,7 @@ def holds(condition: Condition, values: Column) -> tuple[Bools, Bools]:
     """For each value of the attribute: does the condition hold, and is that not known? Never both.
 
     >>> sea = Condition("domain", "domain", ("sea",), 1 << Domain.SEA)
-    >>> [one.tolist() for one in holds(sea, np.array([Domain.SEA, Domain.AIR, 0, UNKNOWN], np.uint8))]
+    >>> [one.tolist() for one in holds(sea, np.array([Domain.SEA, Domain.AIR, 0, 255], np.uint8))]
     [[True, False, False, False], [False, False, True, True]]
     """
     if condition.attribute in SETS:

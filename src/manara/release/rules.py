@@ -17,7 +17,7 @@ import numpy as np
 
 from manara.records.agreement import RULES_MAX, Agreement, Phase, Rule
 from manara.records.columns import U1, U4, U8
-from manara.records.marking import OWN, Codebook, Marking, Obligations
+from manara.records.marking import ALL_PURPOSES, OWN, Codebook, Marking, Obligations
 from manara.release import space
 from manara.release.conditions import (
     DOMAINS,
@@ -294,6 +294,23 @@ def join(duty: Duties, matched: U8) -> Obligations:
         _into(made.purpose, on, np.bitwise_and, duty.purpose[k])
         _into(made.onward, on, np.bitwise_and, duty.onward[k])
     return made
+
+
+def obliged(duty: Obligations, k: int = 0, partners: Sequence[str] = ()) -> str:
+    """The obligations of a row in a few words, "" for none.
+
+    >>> obliged(Obligations.blank(1).replace(cell_m=np.array([4000]), strip=np.array([2])))
+    '; cell_m 4000, strip names'
+    """
+    told = [f"{name} {int(getattr(duty, name)[k])}" for name in LARGEST if getattr(duty, name)[k]]
+    told += [f"{name} {int(getattr(duty, name)[k])}" for name in SMALLEST if getattr(duty, name)[k] != _U4]
+    for name, words in (("strip", STRIPS), ("purpose", PURPOSES)):
+        bits = int(getattr(duty, name)[k])
+        if bits and not (name == "purpose" and bits == ALL_PURPOSES):
+            told.append(f"{name} {'+'.join(word for word, bit in words.items() if bits & bit)}")
+    if 0 < (bits := int(duty.onward[k])) < _ONWARD_ALL:
+        told.append(f"onward {'+'.join(name for i, name in enumerate(partners) if bits >> i & 1)}")
+    return f"; {', '.join(told)}" if told else ""
 
 
 def _into(column: U4 | U8, on: Bools, stricter: Callable[..., object], value: np.uint32 | np.uint64) -> None:
