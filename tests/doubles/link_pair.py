@@ -17,7 +17,7 @@ from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import Pace, Peer
 from manara.host.link_quota import Quota
 from manara.host.link_server import Admitted, Desks, LinkServer
-from manara.link import stage
+from manara.link import stage, wire
 from manara.records.inputs import Input, LinkState, Refused
 
 STREAM = "arvena>belora"
@@ -74,8 +74,9 @@ class Noted:
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         self.evidence.append((partner, last, refusal))
 
-    def keep(self, stream: str, first: int, answer: bytes) -> None:
-        self.kept.append((stream, first, answer))
+    def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
+        first = answer.deliveries[0].offset
+        self.kept.append((answer.stream, first, b""))
 
 
 class Pair:

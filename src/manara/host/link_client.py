@@ -85,8 +85,9 @@ class Memory(Protocol):
         """Keep the evidence that a partner's log contradicts itself."""
         ...
 
-    def keep(self, stream: str, first: int, answer: bytes) -> None:
-        """Keep an answer that holds: salts, paths and checkpoint are what a third party would ask for."""
+    def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
+        """Keep an answer that holds, before its entries are handed in: the journal only names them, and salts, paths
+        and checkpoint are what a third party would ask for."""
         ...
 
 
@@ -203,8 +204,8 @@ class LinkClient:
             return found
         self._say("live", "", answer.now_ns - received_ns)
         if found.arrived:
+            await asyncio.to_thread(self._memory.keep, self._peer.partner, answer, received_ns)
             await self._hand_in(reading, found, len(data))
-            self._memory.keep(reading.stream, first, data)
         return len(found.arrived)
 
     async def _checked(self, answer: wire.Answer, asked: Asked, received_ns: int) -> Checked | Refusal:

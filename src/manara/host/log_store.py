@@ -288,6 +288,11 @@ class LogStore:
             self._refused, self._seen = why, one
             return why
 
+    def refuse(self, why: str) -> None:
+        """Sign nothing from now on, for this reason (a witness says that it has seen more of this log)."""
+        with self._lock:
+            self._refused = why
+
     def begin_epoch(self, envelope: bytes, directory: Directory) -> str:
         """Start the log anew under a new name, by a statement (ledger.epoch) of two persons of this node's partner that
         names the old head; "" or why not. Places of streams go on from what is known here or later."""

@@ -1,0 +1,409 @@
+"""What shares with partners, beside a running node: its keys, its log, its door and the lines that it calls out on.
+
+::
+
+    step ─▶ effects ─▶ perform: Answer, Erase, Tell, Acknowledge, Publish (last: the log remembers how far it came)
+     ▲                                                          └─▶ door (partners pull), witnesses
+     └── take ◀─ directory, commands, what partners sent, what the log took
+
+``perform`` runs in the step's thread, before anybody sees the step's views; everything else on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from manara.host import bounds, commands, directory, keys, tls
+from manara.host.disk import FolderDisk
+from manara.host.link_checks import Refusal, Remembered
+from manara.host.link_client import LinkClient, Peer, Unreachable
+from manara.host.link_memory import FolderMemory
+from manara.host.link_server import Admitted, Desks, LinkServer
+from manara.host.log_folder import open_log
+from manara.host.log_store import MustNotSign
+from manara.host.problems import BadInput
+from manara.host.received import Received
+from manara.host.witness_desk import WitnessDesk
+from manara.ledger import checkpoint, cosign, note, witness
+from manara.link import wire
+from manara.node.durable.disk import DiskError
+from manara.records.config import NodeConfig
+from manara.records.directory import Partner
+from manara.records.inputs import (
+    Acknowledge,
+    Answer,
+    Answered,
+    Arrived,
+    Command,
+    Directed,
+    Effect,
+    Erase,
+    Erased,
+    Input,
+    Publish,
+    Refused,
+    Tell,
+    Views,
+    Witnessed,
+)
+from manara.release import standing, statements
+from manara.release.statements import Receipt, Verified
+
+SECRET = b"manara/pseudonyms/v1\n"
+SPOOL_S = 0.2
+WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
+WITNESS_S = 1.0  # between two checkpoints that a witness is shown
+OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
+
+
+def witness_name(partner: str) -> str:
+    """Under which a partner cosigns others' logs.
+
+    >>> witness_name("arvena")
+    'manara-witness/arvena'
+    """
+    return f"manara-witness/{partner}"
+
+
+def log_key(partner: Partner) -> note.Key:
+    """The key that signs a partner's checkpoints, under the origin of its log."""
+    return note.Key(log_name(partner.id), note.ED25519, bytes.fromhex(partner.ledger_key))
+
+
+def witness_key(partner: Partner) -> note.Key:
+    """The key with which a partner cosigns."""
+    return note.Key(witness_name(partner.id), note.COSIGNATURE, bytes.fromhex(partner.witness_key))
+
+
+def log_name(partner: str) -> str:
+    """The origin of a partner's log.
+
+    >>> log_name("arvena")
+    'manara/arvena'
+    """
+    return f"manara/{partner}"
+
+
+class Sharing:
+    """One node's dealings with partners. Raises BadInput when keys, directory or folder cannot be used."""
+
+    def __init__(self, config: NodeConfig, base: Path, folder: Path, now_ns: Callable[[], int]) -> None:
+        """``base``: beside what the configuration's paths are; ``folder``: the node's own; ``now_ns``: node time."""
+        self.config, self.folder, self._now_ns = config, folder, now_ns
+        self.listed = directory.load(base / config.directory)
+        self.keys = keys.load_or_make(base / config.keys, config.partner)
+        self._check_own(str(base / config.directory))
+        self.secret = hashlib.sha256(self.keys.agreement.sign(SECRET)).digest()
+        try:
+            self._opened = open_log(folder, self.keys.ledger, log_name(config.partner), config.partner)
+            self.log, self.vault = self._opened.store, self._opened.vault
+            self.received = Received(folder / "received", self.vault)
+        except DiskError as fault:
+            raise BadInput(str(fault), str(folder)) from None
+        self.memory = FolderMemory(folder / "partners", now_ns)
+        logs = {one.name: (one,) for one in map(log_key, self._others())}
+        self.witness = WitnessDesk(
+            FolderDisk(folder / "witness"), self.keys.witness, witness_name(config.partner), logs
+        )
+        self.wake = asyncio.Event()
+        self.trouble = ""
+        self._views = Views()
+        self._standings = standing.init()
+        self._waiting: list[Input] = [Directed(self.listed.sha256, self.listed.text, now_ns())]
+        self._waiting_bytes = 0
+        self._taken: set[str] = set()
+        self._owed: list[Effect] = []
+        self._outgoing: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
+        self._clients: dict[str, LinkClient] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.server: LinkServer | None = None
+
+    # The step's side
+
+    def take(self) -> list[Input]:
+        """Everything since the last call, in order."""
+        taken, self._waiting = self._waiting, []
+        self._waiting_bytes = 0
+        return taken
+
+    def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        """Inputs as the journal names them, with the rows that lie in the store of what partners sent."""
+        return self.received.fill(inputs)
+
+    def perform(self, effects: tuple[Effect, ...]) -> bool:
+        """Do it, in order. False when the log or a disk refused: what is left is owed and tried again at the next
+        call, and no step may be run before."""
+        self._owed += effects
+        self.trouble = ""
+        while self._owed:
+            try:
+                self._one(self._owed[0])
+            except (DiskError, MustNotSign, BadInput) as fault:
+                self.trouble = str(fault)
+                return False
+            self._owed.pop(0)
+        return True
+
+    def shown(self, views: Views) -> None:
+        """What the step published: who may fetch what, and from where partners' streams are wanted."""
+        changed = views.standings != self._views.standings
+        self._views = views
+        if changed and views.standings:
+            self._standings = standing.load(msgspec.json.decode(views.standings))
+            commands.publish(self.folder, self._standings)
+            if self.server is not None:
+                self.server.review()
+
+    def _one(self, effect: Effect) -> None:
+        if isinstance(effect, Publish):
+            told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
+            self._later(self._published, told)
+        elif isinstance(effect, Answer):
+            commands.answer(self.folder, effect.name, effect.refusal, effect.detail)
+            self._later(self._taken.discard, effect.name)
+        elif isinstance(effect, Acknowledge):
+            self._later(self._send, effect.partner, _kind(effect.statement), self._signed(effect.statement))
+        elif isinstance(effect, Tell):
+            self._later(self._send, effect.partner, "statement", effect.envelope)
+        elif isinstance(effect, Erase):
+            count = self.received.erase(effect.stream, effect.tracks, effect.from_ns, effect.to_ns)
+            self._later(self._offer_one, Erased(effect.recall, effect.stream, count, self._now_ns()))
+
+    def _signed(self, statement: bytes) -> bytes:
+        one = statements.signed(
+            statement, self.keys.agreement.public(), self.keys.agreement.sign, node=self.config.partner
+        )
+        return statements.envelope(statement, [one])
+
+    def _later(self, call: Callable[..., object], *args: object) -> None:
+        """On the event loop, from the step's thread; at once where there is no loop (a tool, a test)."""
+        if self._loop is None:
+            call(*args)
+        else:
+            self._loop.call_soon_threadsafe(call, *args)
+
+    def _published(self, told: Input) -> None:
+        self._waiting.append(told)  # news for the next tick: nobody is woken for it
+        if self.server is not None:
+            self.server.wake()
+
+    def _offer_one(self, one: Input) -> None:
+        self._waiting.append(one)
+        self.wake.set()
+
+    # The door and the lines
+
+    async def run(self) -> None:
+        """Serve and fetch until cancelled. Raises BadInput when the door cannot be opened."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            if self.config.link_listen:
+                await self._open_door()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._spool(), name="commands")
+                for partner in self.listed.directory.partners:
+                    if partner.id != self.config.partner and partner.url and partner.tls_certificate:
+                        self._call(partner, tasks)
+        finally:
+            if self.server is not None:
+                await self.server.close()
+            self._loop = None
+
+    def close(self) -> None:
+        """Let go of the folders."""
+        self.received.close()
+        self._opened.close()
+
+    async def _open_door(self) -> None:
+        host, port = bounds.link_address(self.config.link_listen, "link_listen")
+        desks = Desks(self._admit, self._hear, self._cosign, None)
+        self.server = LinkServer(self.log, desks, self._now_ns)
+        pinned = [one.tls_certificate for one in self._others() if one.tls_certificate]
+        context = tls.server_context(self.keys.tls_certificate, self.keys.tls_key, pinned, self.server.handshakes)
+        await self.server.open(host, port, context)
+
+    def _call(self, partner: Partner, tasks: asyncio.TaskGroup) -> None:
+        context = tls.client_context(
+            self.keys.tls_certificate, self.keys.tls_key, partner.tls_certificate, tls.Failures()
+        )
+        peer = Peer(partner.id, partner.url, log_key(partner), (f"{partner.id}>{self.config.partner}",), context)
+        client = LinkClient(peer, self, self, self._now_ns, random.SystemRandom().random)
+        self._clients[partner.id] = client
+        self._outgoing[partner.id] = asyncio.Queue(OUTGOING_MAX)
+        tasks.create_task(client.follow(), name=f"from {partner.id}")
+        tasks.create_task(self._deliver(partner.id), name=f"to {partner.id}")
+        if partner.witness_key:
+            tasks.create_task(self._show(partner), name=f"witness {partner.id}")
+
+    def _check_own(self, where: str) -> None:
+        """The directory must know this node by the keys that it has."""
+        own = self.listed.directory.partner(self.config.partner)
+        if own is None:
+            raise BadInput(f"{self.config.partner!r} is not in the directory", where, "see docs/how-to/agreements.md")
+        for name, value in self.keys.fingerprints().items():
+            if getattr(own, name) not in ("", value):
+                raise BadInput(
+                    f"{name} of {own.id} is not the key in the folder of keys", where, "which is the old one?"
+                )
+
+    def _others(self) -> list[Partner]:
+        return [one for one in self.listed.directory.partners if one.id != self.config.partner]
+
+    def _admit(self, fingerprint: str) -> Admitted | str:
+        """Who may fetch: a partner of the directory, by its certificate, with an agreement of ours towards it or of its
+        own towards us, and not one that nothing may reach."""
+        found = next((one for one in self._others() if one.tls_sha256 == fingerprint), None)
+        if found is None:
+            return "unknown_certificate"
+        if found.id in self.config.never_to:
+            return "never_to"
+        ours = f"{self.config.partner}>{found.id}"
+        if (
+            ours not in self._standings.agreements
+            and f"{found.id}>{self.config.partner}" not in self._standings.agreements
+        ):
+            return "no_agreement"
+        return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
+
+    async def _hear(self, partner: str, kind: str, envelope: bytes) -> str:
+        """A receipt or a statement that a partner handed in; "" when it goes to the step, else why not."""
+        found = statements.verify(envelope, self.listed.directory)
+        if not isinstance(found, Verified):
+            return found.why
+        if kind == "receipt":
+            said = found.statement
+            if not isinstance(said, Receipt) or found.nodes != (partner,):
+                return "not_a_receipt"
+            self._offer_one(Answered(partner, said.stream, int(said.next), envelope, self._now_ns()))
+        else:
+            name = f"from-{partner}-{found.sha256[:16]}"
+            self._offer_one(Command(name, envelope, self._now_ns()))
+        return ""
+
+    async def _spool(self) -> None:
+        while True:
+            for one in await asyncio.to_thread(commands.take, self.folder, self._now_ns(), frozenset(self._taken)):
+                self._taken.add(one.name)
+                self._offer_one(one)
+            await asyncio.sleep(SPOOL_S)
+
+    def _send(self, partner: str, kind: str, envelope: bytes) -> None:
+        """Put an envelope on its way; a full queue loses its oldest: receipts repeat, and a person's word is in the
+        log."""
+        queue = self._outgoing.get(partner)
+        if queue is None:
+            return
+        if queue.full():
+            queue.get_nowait()
+        queue.put_nowait((kind, envelope))
+
+    async def _deliver(self, partner: str) -> None:
+        queue, client, pause_s = self._outgoing[partner], self._clients[partner], 0.5
+        while True:
+            kind, envelope = await queue.get()
+            while True:
+                try:
+                    why = await client.tell(kind, envelope)
+                    if why:
+                        self._offer_one(Refused(partner, f"{kind}_refused", why, self._now_ns()))
+                    pause_s = 0.5
+                    break
+                except Unreachable:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, 30.0)
+                    if kind == "receipt" and not queue.empty():
+                        break  # a newer one says more
+
+    async def _cosign(self, partner: str, body: bytes) -> tuple[int, bytes]:
+        """A partner's log asks us to witness it."""
+        said = await asyncio.to_thread(self.witness.add_checkpoint, body, time.time_ns())
+        if said.why:
+            self._offer_one(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
+        return said.status, said.body
+
+    async def _show(self, partner: Partner) -> None:
+        """Show a witness our newest checkpoint, again and again; take its cosignature, or learn that we are behind."""
+        client, key, shown = self._clients[partner.id], witness_key(partner), 0
+        while True:
+            await asyncio.sleep(WITNESS_S)
+            signed = self.log.checkpoint()
+            newest = checkpoint.parse_note(signed)
+            if isinstance(newest, str) or newest[0].size <= shown:
+                continue
+            size = newest[0].size
+            path = await asyncio.to_thread(self.log.consistency, shown, size) if shown else []
+            try:
+                status, answer = await client.post(
+                    "/witness/add-checkpoint", witness.build_request(shown, path, signed)
+                )
+            except Unreachable:
+                continue
+            if status == 200:
+                self._cosigned(size, signed, answer.decode("ascii", "replace"), key)
+                shown = size
+            elif status == 409 and answer.strip().isdigit():
+                shown = int(answer)
+                if shown > size:
+                    self._behind(partner.id, shown, size)
+                    shown = 0
+
+    def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> None:
+        """A witness's lines over a checkpoint of ours, if they hold."""
+        parsed = note.parse(cosign.add(signed, lines, [key]))
+        found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
+        if isinstance(found, str) or not found:
+            self._offer_one(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
+            return
+        for line in lines.splitlines():
+            if line:
+                self.log.add_cosignature(size, line)
+        self._waiting.append(Witnessed(size, (key.name,), self._now_ns()))
+
+    def _behind(self, partner: str, seen: int, size: int) -> None:
+        why = f"{partner} has cosigned {seen} leaves of our log, and here are {size}: was a backup restored?"
+        self.log.refuse(why)
+        self._offer_one(Refused(partner, "log_behind", why, self._now_ns()))
+
+    # What the client asks of the node (Door) and of the store (Memory)
+
+    def next_of(self, stream: str) -> int:
+        """The offset from which the step wants a partner's stream."""
+        return self._views.reading.get(stream, 0)
+
+    def offer(self, inputs: Sequence[Input]) -> bool:
+        """Hand inputs to the next step; False when there is no room."""
+        size = sum(sum(len(b.rows) for b in one.blocks) for one in inputs if isinstance(one, Arrived))
+        if self._waiting_bytes and self._waiting_bytes + size > WAITING_BYTES:
+            return False
+        self._waiting_bytes += size
+        self._waiting += inputs
+        self.wake.set()
+        return True
+
+    def last(self, partner: str) -> Remembered:
+        """The newest checkpoint believed of a partner's log."""
+        return self.memory.last(partner)
+
+    def remember(self, partner: str, newest: Remembered) -> None:
+        """Put a newer one in its place."""
+        self.memory.remember(partner, newest)
+
+    def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
+        """Keep the evidence that a partner's log contradicts itself."""
+        self.memory.contradiction(partner, last, refusal)
+
+    def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
+        """Keep what came, sealed; the journal only names it. Raises DiskError."""
+        self.received.keep(partner, answer, received_ns)
+
+
+def _kind(statement: bytes) -> str:
+    """Under which path a statement of this node is handed over."""
+    return "receipt" if b'"type":"receipt"' in statement else "statement"
