@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
+from manara.host.disk import FolderDisk
 from manara.host.keys import FileSigner
 from manara.host.log_store import LogStore, MustNotSign
-from manara.host.vault import HOUR_NS, Hold, Vault
+from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, cosign, entry, note, tiles, tree
 from manara.node.durable.disk import DiskError
 from manara.records.directory import Directory, Person
@@ -269,10 +270,14 @@ def test_row_11_a_legal_hold_keeps_rows_readable_past_their_time():
 def test_rows_of_another_originator_are_erased_by_its_name():
     log = store(KeyDisk())
     log.publish(0, 1, [an_entry("arvena>belora", 0, [1, 2])], foreign={2: "corvia"})
+    log._vault.make("delmara", 0, np.array([9], np.uint64))
+    assert log.expire(0, ["corvia"]).rows == 0
     assert log.erase("corvia", None, 0, 1).rows == 1
     one = log.read("arvena>belora", 0, 1, 1)[0]
     assert list(one.erased) == [0, 1]
     assert proves(log, one) == ""
+    assert log.expire(HOUR_NS, ["corvia"]).rows == 1
+    assert log._vault.subjects("delmara", 0).tolist() == [9], "keys of what partners sent are not the log's to erase"
 
 
 def run(disk: KeyDisk, told: list[Published]) -> None:
@@ -509,6 +514,38 @@ def test_two_persons_begin_a_new_epoch_that_names_the_old_head():
         assert proves(one, found[0]) == ""
         assert one.heads() == {"arvena>belora": 3, "arvena>corvia": 1, "arvena": 1}
         assert one.behind(log.checkpoint()) == "", "the old log is another log now"
+
+
+def test_a_log_that_was_told_to_stop_stops_until_persons_begin_it_anew():
+    log = store(KeyDisk())
+    publish(log, 0)
+    log.refuse("belora has cosigned 9 leaves")
+    with pytest.raises(MustNotSign, match="9 leaves"):
+        publish(log, 1)
+    signers, directory = persons("arvena")
+    root = "ab" * 32
+    refused = log.begin_epoch(epoch_envelope(signers, "arvena", old_size="0", old_root=root), directory)
+    assert refused == "The old head has at least 1 leaves."
+    assert log.begin_epoch(epoch_envelope(signers, "arvena", old_size="9", old_root=root), directory) == ""
+    assert publish(log, 1).leaf == 0
+
+
+def test_on_a_real_disk_the_log_is_there_for_the_next_process_and_let_go(tmp_path):
+    def opened() -> LogStore:
+        vault = Vault(WipingDisk(tmp_path / "vault"))
+        return LogStore(FolderDisk(tmp_path / "log"), SIGNER, vault, ORIGIN, "arvena")
+
+    log = opened()
+    for number in range(5):
+        publish(log, number)
+    log.erase("arvena", 2, 0, 1)
+    before = {name: list(map(plain, found)) for name, found in all_of(log).items()}
+    with pytest.raises(DiskError, match="another process"):
+        opened()
+    log.close()
+    again = opened()
+    assert {name: list(map(plain, found)) for name, found in all_of(again).items()} == before
+    again.close()
 
 
 def test_an_erasure_reaches_earlier_epochs():

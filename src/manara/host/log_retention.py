@@ -47,12 +47,12 @@ class Retention:
         done = self._vault.erase(originator, subject, first, end)
         return Removed(rows, 0, done.keys, done.held, done.holds)
 
-    def expire(self, end: int) -> Removed:
-        """Everything of hours before ``end``."""
+    def expire(self, end: int, originators: Sequence[str]) -> Removed:
+        """Everything of these originators in hours before ``end``."""
         total = Removed(
             pruned=sum(self._prune(epoch, number) for epoch in self._epochs for number in self._old(epoch, end))
         )
-        for originator in sorted(self._vault.originators(0, end)):
+        for originator in originators:
             total += self.erase(originator, None, 0, end)
         return total
 

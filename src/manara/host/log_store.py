@@ -23,6 +23,7 @@ import msgspec
 
 from manara.host import log_segments as segments
 from manara.host import log_ticks as ticks
+from manara.host.disk import FolderDisk
 from manara.host.keys import Signer
 from manara.host.log_retention import Removed, Retention
 from manara.host.log_segments import Cosigned, Header, Segments
@@ -80,6 +81,7 @@ class LogStore:
         self._cache: OrderedDict[int, tuple[Delivery, ...]] = OrderedDict()
         self._cached = 0
         self._refused = ""
+        self._seen: checkpoint.Checkpoint | None = None  # what a witness has, where that is more or other than ours
         self._open()
 
     def _open(self) -> None:
@@ -304,6 +306,7 @@ class LogStore:
             self._older.append(self._segments)
             self._segments = Segments(self._disk, self.epoch, self._segment_bytes)
             self._edge, self._tree, self._refused = tree.Range(), LogTree(self._disk, self.epoch), ""
+            self._seen = None
             self._notes.clear()
             self._effects.clear()
             self._forget_cache()
@@ -318,12 +321,12 @@ class LogStore:
             self._forget_cache()
             return self._retention().erase(originator, subject, first_hour, end_hour)
 
-    def expire(self, before_ns: int) -> Removed:
-        """Retention: whole segments older than that are pruned to heads and hashes, then all keys of whole hours before
-        it are erased, of every originator. A segment with anything under a legal hold stays."""
+    def expire(self, before_ns: int, originators: Sequence[str] = ()) -> Removed:
+        """Retention: whole segments older than that are pruned to heads and hashes, then the keys of whole hours before
+        it are erased: of this node and of these originators. A segment with anything under a legal hold stays."""
         with self._lock:
             self._forget_cache()
-            return self._retention().expire(before_ns // HOUR_NS)
+            return self._retention().expire(before_ns // HOUR_NS, (self._own, *originators))
 
     def export_tiles(self, folder: Path) -> int:
         """Write the log as C2SP tlog-tiles: static files for anybody's web server or a one-way copy; only what is not
@@ -344,6 +347,13 @@ class LogStore:
             if newest:
                 _write(folder / "checkpoint", newest)  # last: it promises the tiles
             return written
+
+    def close(self) -> None:
+        """Let go of the disks of log and key table."""
+        with self._lock:
+            self._vault.close()
+            if isinstance(self._disk, FolderDisk):
+                self._disk.close()
 
     def _check(self) -> None:
         if self._refused:
@@ -432,7 +442,9 @@ class LogStore:
             return f"Two persons of {self._own} must sign that the log begins anew."
         if one.origin != self.origin or one.epoch != self.epoch + 1:
             return f"The statement is about {one.origin}, epoch {one.epoch}; here epoch {self.epoch + 1} would begin."
-        old = self._seen if self._refused else checkpoint.Checkpoint(self.origin, self.size, self.root)
+        if self._refused and self._seen is None:  # persons have the head from a witness, who told us the size alone
+            return "" if int(one.old_size) >= self.size else f"The old head has at least {self.size} leaves."
+        old = self._seen or checkpoint.Checkpoint(self.origin, self.size, self.root)
         if (int(one.old_size), one.old_root) != (old.size, old.root.hex()):
             return f"The statement must name the old head: {old.size} leaves, root {old.root.hex()}."
         return ""

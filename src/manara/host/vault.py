@@ -144,6 +144,11 @@ class Vault:
                 self._names[int(found[1])] = name
         self._holds = {one.name: one for one in _read_holds(disk)}
 
+    def close(self) -> None:
+        """Let go of the disk."""
+        if isinstance(self._disk, FolderDisk):
+            self._disk.close()
+
     def hours(self) -> list[int]:
         """Hours for which there are keys, ascending."""
         with self._lock:
@@ -162,11 +167,6 @@ class Vault:
                 if hour in self._names
                 else _none().subjects
             )
-
-    def originators(self, first: int, end: int) -> set[str]:
-        """Who has keys in hours [first, end)."""
-        with self._lock:
-            return {name for hour in self.hours() if first <= hour < end for name in self._hour(hour).tables}
 
     def make(self, originator: str, hour: int, subjects: U8) -> int:
         """Give each subject a key that has none; how many were new. They are durable after ``sync``."""
