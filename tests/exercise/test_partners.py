@@ -9,10 +9,9 @@ import msgspec
 import pytest
 
 from manara.exercise import partners, treaty
-from manara.host import config, keys
+from manara.host import commands, config, directory, keys
 from manara.records.config import NodeConfig
-from manara.records.directory import Directory
-from manara.release import document
+from manara.release import document, standing, statements
 from manara.study import scenario as scenarios
 from manara.study.scenario import Scenario
 from manara.study.world import feeds
@@ -32,15 +31,15 @@ def made(sea: Scenario, tmp_path_factory: pytest.TempPathFactory) -> partners.Ma
 def test_all_hold_the_same_directory_and_it_knows_their_keys(made: partners.Made) -> None:
     texts = {(one.folder / "directory.toml").read_bytes() for one in made.members.values()}
     assert len(texts) == 1
-    directory = msgspec.toml.decode(texts.pop(), type=Directory)
-    assert directory == made.directory
+    listed = directory.load(made.members["arvena"].folder / "directory.toml").directory
+    assert listed == made.directory
     for member in made.members.values():
-        partner = directory.partner(member.id)
+        partner = listed.partner(member.id)
         assert partner is not None
         for field, value in keys.load_or_make(member.folder / "keys").fingerprints().items():
             assert getattr(partner, field) == value
         assert partner.url == f"https://127.0.0.1:{member.link_port}"
-    assert {area.partner for area in directory.areas} == {"arvena", "belora"}
+    assert {area.partner for area in listed.areas} == {"arvena", "belora"}
 
 
 def test_persons_have_one_capacity_each_and_a_key_that_only_they_can_read(made: partners.Made) -> None:
@@ -117,3 +116,23 @@ def test_a_partner_without_waters_gets_no_sea(made: partners.Made, sea: Scenario
     dry = msgspec.structs.replace(made.directory, areas=())
     rules = {rule.id for rule in treaty.agreement(sea, dry, "Arvena", "Belora").rules}
     assert rules == {"air", "warnings", "kept-close"}
+
+
+def test_what_is_put_in_force_is_signed_by_the_two_who_may(made: partners.Made) -> None:
+    partners.activate(made, "arvena", "belora", "full")
+    member = made.members["arvena"]
+    (command,) = commands.take(member.kept, 1)
+    verified = statements.verify(command.envelope, made.directory)
+    assert isinstance(verified, statements.Verified)
+    assert verified.capacities("arvena") == {"policy", "operational"}
+    assert verified.capacities("belora") == frozenset()
+    admitted = document.admit(command.attachments[0], made.directory)
+    assert isinstance(admitted, document.Admitted)
+    assert document.awaited(admitted.document.agreement, admitted.persons) == ()
+    now_ns = admitted.document.not_before_ns + 1
+    stands = standing.apply(
+        standing.init(), verified, made.directory, {admitted.document.sha256: admitted}, (), now_ns, "arvena"
+    )
+    assert not isinstance(stands, statements.Refusal)
+    assert set(stands.agreements) == {"arvena>belora"}
+    assert commands.take(made.members["belora"].kept, 1) == ()

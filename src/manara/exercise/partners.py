@@ -7,11 +7,13 @@
                     keys/                            of the node
                     people/arvena.policy.key …       of persons, one file each
                     arvena-belora.toml, .toml.sig …  agreements of both directions, signed by all who are named
-                    arvena.node/                     what the node keeps
+                    arvena.node/                     what the node keeps; in its spool the statement, signed by two,
+                                                     that puts what it lets the other have in force
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +21,14 @@ from pathlib import Path
 import msgspec
 
 from manara.exercise import toml, treaty
-from manara.host import keys
+from manara.host import agreements, commands, directory, files, keys
 from manara.host.keys import NodeKeys, Signer
-from manara.records.agreement import Agreement
 from manara.records.config import NodeConfig
 from manara.records.directory import Directory, Partner, Person
 from manara.records.sensors import FeedConfig
-from manara.release import document
+from manara.release import statements
+from manara.release.document import Document
+from manara.release.statements import Activate
 from manara.study.areas import areas
 from manara.study.scenario import Scenario, alias
 from manara.study.world import feeds, sensors
@@ -60,34 +63,52 @@ class Made:
     scenario: Scenario
     directory: Directory
     members: Mapping[str, Member]
-    agreements: Mapping[tuple[str, str], document.Document]
+    agreements: Mapping[tuple[str, str], Document]
 
 
 def make(folder: Path, scenario: Scenario, names: Sequence[str], link_ports: Mapping[str, int]) -> Made:
     """Folders for the named partners of a scenario in which each has channels of its own (``scenario.apart``).
     ``link_ports``: name -> port on loopback where its streams are fetched. Raises BadInput, ValueError."""
     members = {alias(name): _member(folder / alias(name), scenario, name, link_ports[name]) for name in names}
-    directory = Directory(
+    listed = Directory(
         version=1,
-        issued=scenario.start.isoformat(),
+        issued=scenario.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         partners=tuple(_partner(scenario, one) for one in members.values()),
         persons=tuple(person for one in members.values() for person in _persons(scenario, one)),
         areas=tuple(area for area in areas(scenario) if area.partner in members),
     )
-    made = {
-        (a.id, b.id): _document(treaty.agreement(scenario, directory, a.name, b.name))
-        for a in members.values()
-        for b in members.values()
-        if a is not b
-    }
     for member in members.values():
-        _write(member.folder / "directory.toml", toml.text(directory).encode())
-        for pair, text in made.items():
-            if member.id in pair:
-                place = member.folder / f"{text.agreement.id}.toml"
-                _write(place, text.text)
-                _write(place.with_name(f"{place.name}.sig"), _signatures(text, members))
-    return Made(scenario, directory, members, made)
+        directory.write(member.folder / "directory.toml", listed)
+    pairs = [(a, b) for a in members.values() for b in members.values() if a is not b]
+    texts = {(a.id, b.id): _agreed(scenario, listed, members, a, b) for a, b in pairs}
+    return Made(scenario, listed, members, texts)
+
+
+def _agreed(
+    scenario: Scenario, listed: Directory, members: Mapping[str, Member], releaser: Member, recipient: Member
+) -> Document:
+    """The agreement of one direction, signed by everybody, in both folders."""
+    one = treaty.agreement(scenario, listed, releaser.name, recipient.name)
+    place = releaser.folder / f"{one.id}.toml"
+    files.write(place, toml.text(one).encode())
+    for who in one.signatories:
+        agreements.sign(place, who.person, signer(members[who.partner], who.person), listed)
+    for path in (place, agreements.sidecar_path(place)):
+        files.write(recipient.folder / path.name, path.read_bytes())
+    return agreements.load(place)
+
+
+def activate(made: Made, releaser: str, recipient: str, phase: str) -> None:
+    """Put what one lets the other have in force: a statement signed by two of the releaser's persons, handed in at its
+    node, which takes it when it runs."""
+    member, text = made.members[releaser], made.agreements[releaser, recipient]
+    said = statements.canonical(Activate(agreement=text.sha256, phase=phase, nonce=secrets.token_hex(16)))
+    who = {one.capacity: one.id for one in reversed(made.directory.persons) if one.partner == releaser}
+    keyed = [(person, signer(member, person)) for person in who.values()]
+    signed = [statements.signed(said, key.public(), key.sign, person=person) for person, key in keyed]
+    attachment = agreements.attachment(member.folder / f"{text.agreement.id}.toml")
+    name = f"activate-{text.agreement.id}"
+    commands.offer(member.kept, name, statements.envelope(said, signed), (attachment,))
 
 
 def configure(made: Made, partner: str, addresses: Mapping[str, str], base: NodeConfig) -> NodeConfig:
@@ -105,7 +126,7 @@ def configure(made: Made, partner: str, addresses: Mapping[str, str], base: Node
         keys="keys",
         link_listen=f"https://127.0.0.1:{member.link_port}",
     )
-    _write(member.config, toml.text(config).encode())
+    files.write(member.config, toml.text(config).encode())
     return config
 
 
@@ -176,24 +197,6 @@ def _partner(scenario: Scenario, member: Member) -> Partner:
         name=member.name,
         name_ar=name_ar,
         url=f"https://127.0.0.1:{member.link_port}",
+        tls_certificate=member.keys.tls_certificate.read_text("ascii"),
         **member.keys.fingerprints(),
     )
-
-
-def _document(agreement: Agreement) -> document.Document:
-    read = document.read(toml.text(agreement).encode())
-    if not isinstance(read, document.Document):
-        raise ValueError(f"{agreement.id}: {read[0].text()}")
-    return read
-
-
-def _signatures(text: document.Document, members: Mapping[str, Member]) -> bytes:
-    lines = []
-    for who in text.agreement.signatories:
-        key = signer(members[who.partner], who.person)
-        lines.append(document.signature_line(text, who.person, key.public(), key.sign))
-    return b"".join(lines)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
