@@ -234,3 +234,10 @@ def choose(
             out[k] += 1
         if out[k] >= tiers:
             out[k] = -1
+
+
+def warm() -> None:
+    """Compile every kernel once."""
+    one, whole = np.ones(1), np.ones(1, np.int64)
+    boxes = np.array([[[0.0, 1.0, 0.0, 1.0]]])
+    choose(boxes, np.zeros((1, 1)), whole, one, whole, 1.0, 2, one, one, one, one, 0.5, whole.copy(), whole.copy())
