@@ -358,8 +358,11 @@ def _closed(decided: Decisions) -> Decisions:
     no = ~decided.allowed
     if no.any():
         duty = decided.obligations
-        for name in (*SMALLEST, "purpose", "onward"):
+        for name in LARGEST:
+            getattr(duty, name)[no] = _U4
+        for name in ("retention_s", "purpose", "onward"):
             getattr(duty, name)[no] = 0
+        duty.pseudonym_s[no] = 1
         duty.strip[no] = ALL_STRIPS
     return decided
 
