@@ -172,3 +172,12 @@ def test_tiles_of_earlier_sizes_are_looked_at_too(make_log):
         ("tile/0/rubbish", b""),
     ):
         assert [one.path for one in faults({**log.files, path: content}, 300, tree.root(log.hashes))] == [path]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_any_bytes_in_any_file_are_a_fault_and_no_exception(make_log, data):
+    log = make_log(700)
+    path = data.draw(st.sampled_from(sorted(log.files.keys() - {"checkpoint"})))
+    content = data.draw(st.binary(max_size=200) | st.just(log.files[path][::-1]) | st.just(log.files[path] * 2))
+    assert path in {one.path for one in faults({**log.files, path: content}, 700, tree.root(log.hashes))}
