@@ -212,3 +212,16 @@ def test_a_node_that_does_not_run_takes_it_later(config, capsys):
     assert run(config, *words, who=("arvena.minister", "arvena.chief")) == 0
     assert "Does it run?" in capsys.readouterr().out
     assert len(commands.take(config.parent / "arvena.node", 0)) == 1
+
+
+def test_the_recipients_person_stops_it_from_the_recipients_side(config, capsys):
+    """Belora's node knows nothing of Arvena's statements; the suspension is handed in all the same, to be passed on."""
+    sign_all(config)
+    config.write_text(config.read_text().replace('"arvena"', '"belora"'))
+    words = ("suspend", file_of(config), "--wait", "0", "--statement", str(config.parent / "stop.json"))
+    assert run(config, *words, who=("belora.watch",)) == 0
+    [one] = commands.take(config.parent / "belora.node", 0)
+    assert one.envelope == (config.parent / "stop.json").read_bytes()
+    assert run(config, "suspend", file_of(config), "--wait", "0", who=("corvia.watch",)) == 0, (
+        "the releaser's node says no"
+    )

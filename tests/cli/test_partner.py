@@ -56,7 +56,7 @@ def book(config) -> Directory:
     return directory.load(config.parent / "directory.toml").directory
 
 
-def test_two_strangers_meet_with_one_fingerprint(pair, capsys):
+def test_row_2_two_strangers_meet_with_one_fingerprint_and_nobody_above_them(pair, capsys):
     a, b = pair
     for config, name in ((a, "arvena"), (b, "belora")):
         assert run("invite", config, "--out", config.parent / "first.card") == 0

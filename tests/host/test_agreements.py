@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.doubles.agreements import TEXT
@@ -10,7 +12,10 @@ from tests.doubles.persons import DIRECTORY, key_of
 from manara.host import agreements
 from manara.host.keys import FileSigner
 from manara.host.problems import BadInput
+from manara.records.agreement import Phase
+from manara.release import document
 from manara.release.document import awaited
+from manara.release.rules import Program, compile_rules
 
 
 def signer(name: str) -> FileSigner:
@@ -102,3 +107,15 @@ def test_a_key_of_nobody_signs_nothing(path):
     stranger = FileSigner(Ed25519PrivateKey.generate())
     with pytest.raises(BadInput, match="not the key"):
         agreements.sign(path, "arvena.minister", stranger, DIRECTORY)
+
+
+def test_the_agreement_of_the_page_reads_well(repository):
+    page = (repository / "docs/how-to/agreements.md").read_text("utf-8")
+    [text] = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    found = document.read(text.encode())
+    assert isinstance(found, document.Document), found
+    assert len(found.agreement.rules) == 2
+    book = agreements.codebook(found.agreement, DIRECTORY)
+    assert (book.partners[0], book.sources) == ("arvena", ("hill radar", "coast ais"))
+    for phase in Phase:
+        assert isinstance(compile_rules(found.agreement, book, phase), Program)

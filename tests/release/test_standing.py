@@ -172,6 +172,16 @@ def test_an_old_suspension_cannot_be_replayed_after_a_resumption():
     assert why(give(again, stop, "belora.watch")) == "stale"
 
 
+def test_who_cannot_see_how_it_stands_can_still_stop_it_once():
+    stop = Suspend(agreement=SHA, nonce="0a" * 16)
+    now = moved(active(), stop, "belora.watch")
+    assert standing.phase_at(now.agreements[KEY], HALF) is Phase.SUSPENDED
+    again = moved(now, Resume(agreement=SHA, phase="interim", after=last(now)), *ARVENA)
+    assert why(give(again, stop, "belora.watch")) == "already"
+    assert moved(again, Suspend(agreement=SHA, nonce="0b" * 16), "belora.watch")
+    assert why(give(active(), ChangePhase(agreement=SHA, phase="full"), *ARVENA)) == "stale", "nothing else may"
+
+
 def test_a_statement_names_an_agreement_that_stands():
     for one in (Suspend(agreement="00" * 32), Resume(agreement="00" * 32, phase="full")):
         assert why(give(active(), one, *ARVENA)) == "not_active"

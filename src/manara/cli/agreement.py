@@ -163,7 +163,10 @@ def run_move(args: argparse.Namespace) -> int:
     if args.what in ("activate", "phase", "resume"):
         second_opinion(args, at, admitted)
     attachments = (admitted.attachment,) if args.what == "activate" else ()
-    return handing.tell(args, [handing.hand_in(args, at, wanted, documents, attachments)])
+    # The recipient's node need not know how the releaser's agreement stands; it passes the suspension on.
+    theirs = args.what == "suspend" and admitted.document.agreement.releaser != at.own
+    anyway = ("not_active",) if theirs else ()
+    return handing.tell(args, [handing.hand_in(args, at, wanted, documents, attachments, anyway)])
 
 
 def _statement(args: argparse.Namespace, at: Home, admitted: Admitted) -> AnyStatement:

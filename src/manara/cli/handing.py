@@ -137,8 +137,10 @@ def hand_in(
     wanted: AnyStatement,
     documents: dict[str, Admitted],
     attachments: tuple[bytes, ...] = (),
+    anyway: tuple[str, ...] = (),
 ) -> Handed:
-    """Sign, try on what the node last said, and hand in. With ``--statement`` an unfinished one is kept there."""
+    """Sign, try on what the node last said, and hand in. With ``--statement`` an unfinished one is kept there.
+    ``anyway``: refusals of the trial that only the node itself may pronounce."""
     from manara.host import commands, files
     from manara.release import standing, statements
 
@@ -157,7 +159,7 @@ def hand_in(
     if isinstance(verified, statements.Refusal):
         return Handed(kind, sha256, verified.why, verified.sentence)
     found = standing.apply(now, verified, at.directory, documents, at.never_to, time.time_ns(), at.own)
-    if isinstance(found, statements.Refusal):
+    if isinstance(found, statements.Refusal) and found.why not in anyway:
         if args.statement is not None and found.why in NOT_ENOUGH:
             files.write(args.statement, envelope)
             return Handed(kind, sha256, found.why, f"{found.sentence} Kept in {args.statement}.")

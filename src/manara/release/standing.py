@@ -2,7 +2,8 @@
 
 Each statement names in ``after`` the last one about the same subject, so that none can be replayed, whatever the
 clocks say. One exception, towards safety: a suspension may follow any statement since the agreement was last put in
-force, so that two persons who act at the same moment do not hinder each other.
+force, so that two persons who act at the same moment do not hinder each other; or none at all, so that a person who
+cannot see how the agreement stands can still stop it, each such statement once.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from manara.release.phases import NEEDS, Needs, phase_name, phase_of
 from manara.release.statements import Refusal, Verified
 
 SINCE_MAX = 64
+SPENT_MAX = 1_024
 HOLDS_MAX = 256
 HEADS_MAX = 4_096
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One direction. ``phase`` as last decided; ``before``: to what a resumption may lead at most. ``since``: the
-    statements since it was last put in force, the last included."""
+    statements since it was last put in force, the last included. ``spent``: suspensions that followed nothing."""
 
     agreement: str
     releaser: str
@@ -42,6 +44,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     since: tuple[str, ...]
     by: tuple[str, ...]
     reason: str = ""
+    spent: tuple[str, ...] = ()
 
     @property
     def direction(self) -> str:
@@ -287,9 +290,13 @@ def _suspend(wanted: st.Suspend, standings: Standings, verified: Verified, place
     refused = _signed_enough(verified, NEEDS["agreement.suspend"], (old.releaser, old.recipient))
     if refused:
         return refused
+    if verified.sha256 in old.spent:
+        return Refusal("already", "This very statement was taken before; sign a new one.")
     if verified.sha256 in old.since or old.phase == phase_name(Phase.SUSPENDED):
         return Refusal("already", "The agreement is suspended already.")
-    if wanted.after not in old.since:
+    if not wanted.after:
+        old = msgspec.structs.replace(old, spent=(*old.spent, verified.sha256)[-SPENT_MAX:])
+    elif wanted.after not in old.since:
         return Refusal("stale", f"The agreement was put in force anew since; the last statement is {old.last}.")
     return _moved(standings, old, verified, place, phase_name(Phase.SUSPENDED), old.phase, old.since, wanted.reason)
 
