@@ -3,72 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.doubles.a_log import ORIGIN, SIGNER, TICK_NS, all_of, an_entry, plain, proves, publish, store
 from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
 from manara.host.disk import FolderDisk
-from manara.host.keys import FileSigner
-from manara.host.log_store import LogStore, MustNotSign
+from manara.host.log_store import LogStore
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, cosign, entry, note, tiles, tree
 from manara.node.durable.disk import DiskError
-from manara.records.directory import Directory, Person
 from manara.records.inputs import Published
-from manara.records.released import Block, Delivery, Entry
-from manara.release import statements
-
-SIGNER = FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
-TICK_NS = 1_000_000_000
-ORIGIN = "lantern.example/arvena"
-
-
-def store(disk: KeyDisk, segment_bytes: int = 4_000) -> LogStore:
-    return LogStore(disk, SIGNER, Vault(disk), ORIGIN, "arvena", clock=lambda: 5, segment_bytes=segment_bytes)
-
-
-def an_entry(stream: str, offset: int, subjects: Iterable[int], seed: int = 0, width: int = 24) -> Entry:
-    numbers = np.array(list(subjects), "<u8")
-    rows = np.random.default_rng([seed, offset, len(stream)]).bytes(width * len(numbers))
-    head = b'{"kind":"batch","offset":"%d","stream":"%s"}' % (offset, stream.encode())
-    return Entry(stream, offset, head, (Block(1, width, rows, numbers.tobytes()),))
-
-
-def publish(one: LogStore, number: int, subjects: Iterable[int] = (1, 2, 3), at_ns: int = -1) -> Published:
-    """Tick ``number`` for two recipients, a statement without rows beside them."""
-    subjects = list(subjects)
-    entries = [
-        an_entry("arvena>belora", number, subjects),
-        an_entry("arvena>corvia", number, subjects[::-1]),
-        Entry("arvena", number, b'{"kind":"statement"}'),
-    ]
-    return one.publish(number * TICK_NS if at_ns < 0 else at_ns, 100 + number, entries)
-
-
-def proves(log: LogStore, one: Delivery) -> str:
-    """What a recipient checks, with bytes only; "" when all of it holds."""
-    rows = [(block.rows, block.width) for block in one.blocks]
-    fault = entry.check_entry(one.head, rows, one.salts, one.erased, one.place, one.width, one.path, one.tick)
-    said = checkpoint.open_signed(log.checkpoint(), [log.key])
-    assert not isinstance(said, str), said
-    size = said.checkpoint.size
-    path = log.inclusion(one.leaf, size)
-    inside = tree.verify_inclusion(tree.leaf_hash(one.tick), one.leaf, size, path, said.checkpoint.root)
-    return fault or ("" if inside else "the tick is not in the log")
-
-
-def all_of(log: LogStore) -> dict[str, list[Delivery]]:
-    return {name: log.read(name, log.oldest(name), 10_000, 1 << 40) for name in log.heads()}
-
-
-def plain(one: Delivery) -> tuple[object, ...]:
-    return (one.head, [block.rows for block in one.blocks], one.salts, one.path, one.tick, one.leaf, one.erased)
+from manara.records.released import Block, Entry
 
 
 def test_row_22_every_entry_proves_itself_live_and_after_a_restart():
@@ -430,106 +381,6 @@ def test_exported_tiles_are_the_log_and_a_second_export_writes_only_what_is_new(
     assert tree.root_at(tiles.TileHashes(read, 300), 300) == log.root
 
 
-def restored(disk: KeyDisk) -> KeyDisk:
-    """A copy of what is on a disk now: a backup."""
-    copy = KeyDisk()
-    for name in disk.names():
-        copy.write_whole(name, disk.read(name, 0, disk.size(name)))
-    return copy
-
-
-def lived_on() -> tuple[LogStore, LogStore]:
-    """A log, and one that was restored from an older copy of it."""
-    disk = KeyDisk()
-    log = store(disk)
-    publish(log, 0)
-    backup = restored(disk)
-    publish(log, 1)
-    return log, store(backup)
-
-
-def test_a_restored_copy_does_not_sign_once_a_witness_has_seen_more():
-    log, old = lived_on()
-    assert log.behind(log.checkpoint()) == ""
-    assert old.behind(old.checkpoint()) == ""
-    assert "2 leaves" in old.behind(log.checkpoint())
-    with pytest.raises(MustNotSign, match="restored"):
-        publish(old, 1)
-    assert old.size == 1
-
-
-def test_a_copy_that_signed_something_else_is_no_continuation():
-    log, old = lived_on()
-    old.publish(7, 1, [])
-    old.publish(8, 2, [])
-    assert "not its continuation" in old.behind(log.checkpoint())
-
-
-def test_what_we_have_not_signed_does_not_stop_us():
-    log = store(KeyDisk())
-    publish(log, 0)
-    other = FileSigner(Ed25519PrivateKey.generate())
-    forged = checkpoint.Checkpoint(ORIGIN, 99, bytes(32))
-    signed = checkpoint.signed(forged, note.Key(ORIGIN, note.ED25519, other.public()), other.sign)
-    assert log.behind(signed) == log.behind(b"\xff") == ""
-    assert publish(log, 1).leaf == 1
-
-
-def persons(partner: str) -> tuple[list[FileSigner], Directory]:
-    signers = [FileSigner(Ed25519PrivateKey.generate()) for _ in range(2)]
-    listed = tuple(
-        Person(id=f"{partner}.{n}", partner=partner, name=f"P{n}", capacity=capacity, key=one.public().hex())
-        for n, (one, capacity) in enumerate(zip(signers, ("policy", "operational"), strict=True))
-    )
-    return signers, Directory(version=1, persons=listed)
-
-
-def epoch_envelope(signers: list[FileSigner], partner: str, **changed: object) -> bytes:
-    fields = {"origin": ORIGIN, "epoch": 2, "old_size": "2", "nonce": "00" * 16} | changed
-    text = statements.canonical(statements.LedgerEpoch(**fields))
-    signed = [statements.signed(text, one.public(), one.sign, person=f"{partner}.{n}") for n, one in enumerate(signers)]
-    return statements.envelope(text, signed)
-
-
-def test_two_persons_begin_a_new_epoch_that_names_the_old_head():
-    log, old = lived_on()
-    old.behind(log.checkpoint())
-    signers, directory = persons("arvena")
-    root = log.root.hex()
-    assert "Two persons" in old.begin_epoch(epoch_envelope(signers[:1], "arvena", old_root=root), directory)
-    assert "name the old head" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root="00" * 32), directory)
-    assert "epoch 2 would" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root=root, epoch=3), directory)
-    foreign_signers, foreign = persons("belora")
-    assert "Two persons" in old.begin_epoch(epoch_envelope(foreign_signers, "belora", old_root=root), foreign)
-    assert old.begin_epoch(b"nonsense", directory).startswith("Not a statement")
-    envelope = epoch_envelope(signers, "arvena", old_root=root)
-    assert old.begin_epoch(envelope, directory) == ""
-    done = old.publish(5, 900, [an_entry("arvena>belora", 2, [1])])  # place 1 was given before the copy was restored
-    assert (done.leaf, done.size) == (0, 1)
-    for one in (old, store(old._disk)):
-        assert one.origin == f"{ORIGIN}/epoch-2"
-        assert one._segments.all[0].header.statement == envelope
-        found = one.read("arvena>belora", 2, 5, 1 << 20)
-        assert [d.offset for d in found] == [2]
-        assert proves(one, found[0]) == ""
-        assert one.heads() == {"arvena>belora": 3, "arvena>corvia": 1, "arvena": 1}
-        assert one.behind(log.checkpoint()) == "", "the old log is another log now"
-
-
-def test_a_log_that_was_told_to_stop_stops_until_persons_begin_it_anew():
-    log = store(KeyDisk())
-    publish(log, 0)
-    log.refuse("belora has cosigned 9 leaves")
-    with pytest.raises(MustNotSign, match="9 leaves"):
-        publish(log, 1)
-    signers, directory = persons("arvena")
-    root = "ab" * 32
-    refused = log.begin_epoch(epoch_envelope(signers, "arvena", old_size="0", old_root=root), directory)
-    assert refused == "The old head has at least 1 leaves."
-    assert log.begin_epoch(epoch_envelope(signers, "arvena", old_size="9", old_root=root), directory) == ""
-    assert publish(log, 1).leaf == 0
-
-
 def test_on_a_real_disk_the_log_is_there_for_the_next_process_and_let_go(tmp_path):
     def opened() -> LogStore:
         vault = Vault(WipingDisk(tmp_path / "vault"))
@@ -546,12 +397,3 @@ def test_on_a_real_disk_the_log_is_there_for_the_next_process_and_let_go(tmp_pat
     again = opened()
     assert {name: list(map(plain, found)) for name, found in all_of(again).items()} == before
     again.close()
-
-
-def test_an_erasure_reaches_earlier_epochs():
-    log, old = lived_on()
-    signers, directory = persons("arvena")
-    old.behind(log.checkpoint())
-    assert old.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
-    assert old.erase("arvena", 1, 0, 1).rows == 2
-    assert store(old._disk).erase("arvena", 2, 0, 1).rows == 2

@@ -1,0 +1,123 @@
+"""A log that was restored from an older copy does not sign; two persons begin it anew and name the old head."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.doubles.a_log import ORIGIN, an_entry, proves, publish, store
+from tests.doubles.key_disk import KeyDisk
+
+from manara.host.keys import FileSigner
+from manara.host.log_store import LogStore, MustNotSign
+from manara.ledger import checkpoint, note
+from manara.records.directory import Directory, Person
+from manara.release import statements
+
+
+def restored(disk: KeyDisk) -> KeyDisk:
+    """A copy of what is on a disk now: a backup."""
+    copy = KeyDisk()
+    for name in disk.names():
+        copy.write_whole(name, disk.read(name, 0, disk.size(name)))
+    return copy
+
+
+def lived_on() -> tuple[LogStore, LogStore]:
+    """A log, and one that was restored from an older copy of it."""
+    disk = KeyDisk()
+    log = store(disk)
+    publish(log, 0)
+    backup = restored(disk)
+    publish(log, 1)
+    return log, store(backup)
+
+
+def test_a_restored_copy_does_not_sign_once_a_witness_has_seen_more():
+    log, old = lived_on()
+    assert log.behind(log.checkpoint()) == ""
+    assert old.behind(old.checkpoint()) == ""
+    assert "2 leaves" in old.behind(log.checkpoint())
+    with pytest.raises(MustNotSign, match="restored"):
+        publish(old, 1)
+    assert old.size == 1
+
+
+def test_a_copy_that_signed_something_else_is_no_continuation():
+    log, old = lived_on()
+    old.publish(7, 1, [])
+    old.publish(8, 2, [])
+    assert "not its continuation" in old.behind(log.checkpoint())
+
+
+def test_what_we_have_not_signed_does_not_stop_us():
+    log = store(KeyDisk())
+    publish(log, 0)
+    other = FileSigner(Ed25519PrivateKey.generate())
+    forged = checkpoint.Checkpoint(ORIGIN, 99, bytes(32))
+    signed = checkpoint.signed(forged, note.Key(ORIGIN, note.ED25519, other.public()), other.sign)
+    assert log.behind(signed) == log.behind(b"\xff") == ""
+    assert publish(log, 1).leaf == 1
+
+
+def persons(partner: str) -> tuple[list[FileSigner], Directory]:
+    signers = [FileSigner(Ed25519PrivateKey.generate()) for _ in range(2)]
+    listed = tuple(
+        Person(id=f"{partner}.{n}", partner=partner, name=f"P{n}", capacity=capacity, key=one.public().hex())
+        for n, (one, capacity) in enumerate(zip(signers, ("policy", "operational"), strict=True))
+    )
+    return signers, Directory(version=1, persons=listed)
+
+
+def epoch_envelope(signers: list[FileSigner], partner: str, **changed: object) -> bytes:
+    fields = {"origin": ORIGIN, "epoch": 2, "old_size": "2", "nonce": "00" * 16} | changed
+    text = statements.canonical(statements.LedgerEpoch(**fields))
+    signed = [statements.signed(text, one.public(), one.sign, person=f"{partner}.{n}") for n, one in enumerate(signers)]
+    return statements.envelope(text, signed)
+
+
+def test_two_persons_begin_a_new_epoch_that_names_the_old_head():
+    log, old = lived_on()
+    old.behind(log.checkpoint())
+    signers, directory = persons("arvena")
+    root = log.root.hex()
+    assert "Two persons" in old.begin_epoch(epoch_envelope(signers[:1], "arvena", old_root=root), directory)
+    assert "name the old head" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root="00" * 32), directory)
+    assert "epoch 2 would" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root=root, epoch=3), directory)
+    foreign_signers, foreign = persons("belora")
+    assert "Two persons" in old.begin_epoch(epoch_envelope(foreign_signers, "belora", old_root=root), foreign)
+    assert old.begin_epoch(b"nonsense", directory).startswith("Not a statement")
+    envelope = epoch_envelope(signers, "arvena", old_root=root)
+    assert old.begin_epoch(envelope, directory) == ""
+    done = old.publish(5, 900, [an_entry("arvena>belora", 2, [1])])  # place 1 was given before the copy was restored
+    assert (done.leaf, done.size) == (0, 1)
+    for one in (old, store(old._disk)):
+        assert one.origin == f"{ORIGIN}/epoch-2"
+        assert one._segments.all[0].header.statement == envelope
+        found = one.read("arvena>belora", 2, 5, 1 << 20)
+        assert [d.offset for d in found] == [2]
+        assert proves(one, found[0]) == ""
+        assert one.heads() == {"arvena>belora": 3, "arvena>corvia": 1, "arvena": 1}
+        assert one.behind(log.checkpoint()) == "", "the old log is another log now"
+
+
+def test_a_log_that_was_told_to_stop_stops_until_persons_begin_it_anew():
+    log = store(KeyDisk())
+    publish(log, 0)
+    log.refuse("belora has cosigned 9 leaves")
+    with pytest.raises(MustNotSign, match="9 leaves"):
+        publish(log, 1)
+    signers, directory = persons("arvena")
+    root = "ab" * 32
+    refused = log.begin_epoch(epoch_envelope(signers, "arvena", old_size="0", old_root=root), directory)
+    assert refused == "The old head has at least 1 leaves."
+    assert log.begin_epoch(epoch_envelope(signers, "arvena", old_size="9", old_root=root), directory) == ""
+    assert publish(log, 1).leaf == 0
+
+
+def test_an_erasure_reaches_earlier_epochs():
+    log, old = lived_on()
+    signers, directory = persons("arvena")
+    old.behind(log.checkpoint())
+    assert old.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
+    assert old.erase("arvena", 1, 0, 1).rows == 2
+    assert store(old._disk).erase("arvena", 2, 0, 1).rows == 2
