@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy, kalman
-from manara.kernels.fusion import Moving, inverse, times
+from manara.kernels.fusion import Moving, inverse, times, twist
 from manara.kernels.gate import ALONE, OTHER_CODE, SAME_CODE, keep
 
 F8 = NDArray[np.float64]
@@ -28,6 +28,7 @@ JOIN = 13.3  # χ² with four degrees of freedom, 99 %
 PART = 23.5  # 99.99 %: whoever is joined is not parted for a trifle
 NAMED = 100.0  # one name: what else is known must contradict it clearly
 SAME_NAME = -20.0  # what one name adds to the cost
+SAME_AS_BEFORE = -8.0
 NEVER = 1e9
 CLIMB_LIMIT_S = 30.0
 HEIGHT_GATE_M = 600.0  # between two heights of the same reference
@@ -160,7 +161,7 @@ def misfit(a: Moving, i: int, b: Moving, j: int, place_m: float, speed_mps: floa
     x, y, z = a.at[i, 0], a.at[i, 1], a.at[i, 2]
     gap, back = room[2, :4], room[2, 4:8]
     gap[0], gap[1] = geodesy.offset(x, y, z, alt, b.at[j, 0], b.at[j, 1], b.at[j, 2])
-    c, s = geodesy.move(x, y, z, alt, gap[0], gap[1])[3:]
+    c, s = twist(x, y, z, b.at[j, 0], b.at[j, 1], b.at[j, 2])
     gap[2] = c * b.vel_mps[j, 0] + s * b.vel_mps[j, 1] - a.vel_mps[i, 0]
     gap[3] = c * b.vel_mps[j, 1] - s * b.vel_mps[j, 0] - a.vel_mps[i, 1]
     room[0, :] = b.cov[j]
@@ -226,20 +227,22 @@ def agreement(first: I8, second: I8, a: Moving, la: Labels, b: Moving, lb: Label
 @njit(cache=True, nogil=True)
 def candidates(
     free: I8, taken: NDArray[np.bool_], namesake: I8, ground: Ground, a: Moving, la: Labels, b: Moving, lb: Labels,
-    bias: Bias, count: I8, col: I8, cost: F8, odd: NDArray[np.bool_],
+    bias: Bias, sticky: I8, handicap: F8, count: I8, col: I8, cost: F8, odd: NDArray[np.bool_],
 ) -> None:  # fmt: skip
     """Whom each track of b that stands alone may be, with the cost of it, for ``assignment.assign``.
 
     cost = d² + ln |S| + what labels add − ALONE: negative inside the gate, absent outside. A track of one name
     (``namesake``: its row in a, −1 for none) is looked at wherever it is; where even the widest gate says that it is
-    another craft, ``odd`` is set: the name is in doubt.
+    another craft, ``odd`` is set: the name is in doubt. ``sticky`` (m,): row of a that it agreed with before, −1 for
+    none: of two that are as good, that one; ``handicap`` (n,): added to the cost of a row of a.
     In: ``free`` (m,) rows of b; ``taken`` (n,) rows of a that another track of this partner already is. Out: count
     (m,), col and cost (m, K), odd (m,). 1 to 3 µs a row in a crowded place.
 
     >>> m = Moving(np.array([[1.0, 0, 0]]), np.zeros(1), np.zeros((1, 2)), np.array([[1.0, 0, 0, 0, 1, 0, 0, 1, 0, 1]]))
     >>> i = np.zeros(1, np.int64); one = Labels(i, i, i - 1, i); n, odd = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     >>> col, cost = np.zeros((1, 2), np.int64), np.zeros((1, 2))
-    >>> candidates(i, odd, i - 1, lay(m.at), m, one, m, one, Bias(np.zeros(4), 0.0), n, col, cost, odd); int(n[0])
+    >>> candidates(i, odd, i - 1, lay(m.at), m, one, m, one, Bias(np.zeros(4), 0.0), i, i * 1.0, n, col, cost, odd)
+    >>> int(n[0])
     1
     """
     room, rows = np.empty((4, 10)), np.empty(256, np.int64)
@@ -264,6 +267,7 @@ def candidates(
                 price += SAME_NAME - NAMED
             if la.mode_3a[i] >= 0 and lb.mode_3a[j] >= 0:
                 price += SAME_CODE if la.mode_3a[i] == lb.mode_3a[j] else OTHER_CODE
+            price += handicap[i] + (SAME_AS_BEFORE if i == sticky[k] else 0.0)
             keep(count, col, cost, k, i, min(price, -1e-3))
 
 

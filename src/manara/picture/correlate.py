@@ -31,6 +31,7 @@ WIDEST = 8  # candidates of a track
 LOOK_NS = 9 * SECOND_NS // 10  # no two looks at the same moment
 JOINED = 0b1111
 BIAS = correlate.Bias(np.array([100.0, 100.0, 30.0, 30.0]), 2.0)  # by domain: unknown, air, sea, land
+LED = 10.0  # what a partner's lead adds to the cost: of an own track and a partner's of one craft, our own is joined
 OWN_BIT = np.uint64(1)
 Bools = NDArray[np.bool_]
 _ONES = np.array([bin(k).count("1") for k in range(16)], np.int64)
@@ -151,8 +152,8 @@ def _rows_of(wanted: U8, known: U8) -> I8:
 def _standing(one: Partner, system: System, moved: dict[int, int]) -> I8:
     """Rows of the leaders that this partner's tracks had; −1 where there is none (any longer)."""
     held = one.held
-    for k in np.flatnonzero(held.leader != 0) if moved else ():
-        held.leader[k] = moved.get(int(held.leader[k]), int(held.leader[k]))
+    _follow_on(held.leader, moved)
+    _follow_on(held.candidate, moved)
     has = held.leader != 0
     leader = np.full(len(held), -1, np.int64)
     leader[has] = _rows_of(held.leader[has], system.id)
@@ -167,6 +168,16 @@ def _standing(one: Partner, system: System, moved: dict[int, int]) -> I8:
         leader[:], lost = -1, has
     _alone(one, lost)
     return leader
+
+
+def _follow_on(ids: U8, moved: dict[int, int]) -> None:
+    """In place: who leads no longer is replaced by who leads in its place."""
+    if not moved:
+        return
+    old = np.fromiter(moved, np.uint64, len(moved))
+    new = np.fromiter(moved.values(), np.uint64, len(moved))
+    row = _rows_of(ids, old)
+    ids[row >= 0] = new[row[row >= 0]]
 
 
 def _alone(one: Partner, which: Bools) -> None:
@@ -219,9 +230,9 @@ def _join(one: Partner, leader: I8, system: System, theirs: Moving, labels: Labe
     col, cost = np.zeros((len(rows), WIDEST), np.int64), np.zeros((len(rows), WIDEST))
     odd = np.zeros(len(rows), np.bool_)
     ground = correlate.lay(system.moving.at)
-    correlate.candidates(
-        rows, taken, namesake, ground, system.moving, system.labels, theirs, labels, BIAS, count, col, cost, odd
-    )
+    sticky, handicap = _rows_of(held.candidate[rows], system.id), np.where(system.of_partner > 0, LED, 0.0)
+    a, b = (system.moving, system.labels), (theirs, labels)
+    correlate.candidates(rows, taken, namesake, ground, *a, *b, BIAS, sticky, handicap, count, col, cost, odd)
     chosen = assignment.assign(len(rows), len(system.id), count, col, cost)
     held.odd[rows] = odd & (chosen < 0)
     system.odd[namesake[odd & (chosen < 0) & (namesake >= 0)]] = True

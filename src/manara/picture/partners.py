@@ -30,6 +30,7 @@ NAMES_MAX = 65_536
 PARTNERS_MAX = 63
 SECOND_NS = 1_000_000_000
 FLOOR = np.array([25.0, 0, 0, 0, 25.0, 0, 0, 0.01, 0, 0.01])  # nobody's sensors are better aligned with ours
+SPEED_MPS_MAX, VARIANCE_MAX = 20_000.0, 1e12  # what is beyond is not told
 Bools = NDArray[np.bool_]
 
 
@@ -253,6 +254,7 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
 _OURS = {"track", "id", "leader", "candidate", "judged_ns", "agreed", "odd", "born_ns"}
 
 
+@np.errstate(invalid="ignore")  # a partner's NaN may be a signalling one
 def read(rows: PartnerRows, now_ns: int) -> Held:
     """Precise rows as our columns. What was stripped is as little known as a craft of its kind allows; a covariance
     that is none counts as stripped. A partner's time that lies ahead counts as now; where its clock is not to be
@@ -262,15 +264,14 @@ def read(rows: PartnerRows, now_ns: int) -> Held:
     domain = np.where(told["domain"] < len(_KIND_OF), told["domain"], 0).astype(np.uint8)
     how = manners(kind, domain)
     ve, vn = told["ve_mps"].astype(np.float64), told["vn_mps"].astype(np.float64)
-    moving = np.isfinite(ve) & np.isfinite(vn)
+    moving = (np.abs(ve) < SPEED_MPS_MAX) & (np.abs(vn) < SPEED_MPS_MAX)
     cov = np.ascontiguousarray(told["cov"], np.float64)
-    exact = fusion.sound(cov) & moving
+    exact = fusion.sound(cov) & moving & (np.nan_to_num(cov, posinf=np.inf).max(axis=1, initial=0.0) < VARIANCE_MAX)
     default = np.zeros_like(cov)
     default[:, 0] = default[:, 4] = how[:, 4] * how[:, 4]
     default[:, 7] = default[:, 9] = np.where(moving, 25.0, how[:, 5] * how[:, 5])
-    pedigree = np.full(len(told), 1 << rows.partner | UNKNOWN_BIT, np.uint64)
-    if rows.pedigree is not None:
-        pedigree = rows.pedigree | np.uint64(1 << rows.partner)
+    nothing = np.full(len(told), 1 << rows.partner | UNKNOWN_BIT, np.uint64)
+    pedigree = nothing if rows.pedigree is None else np.where(rows.pedigree == 0, nothing, rows.pedigree)
     time_ns, updated_ns = np.minimum(told["time_ns"], now_ns), np.minimum(told["updated_ns"], now_ns)
     if not rows.fuse:
         time_ns = np.full(len(told), min(rows.received_ns, now_ns), np.int64)

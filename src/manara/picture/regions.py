@@ -30,6 +30,8 @@ def take(one: Partner, rows: PartnerRows, now_ns: int) -> None:
     good = grid.valid(told["cell"].astype(np.uint64))
     one.refuse("cell", int((~good).sum()))
     told = told[good]
+    if len(told) == 0:
+        return
     lat_rad, lon_rad, half_m = square(told["cell"].astype(np.uint64))
     until_ns = min(rows.received_ns, now_ns) + EPOCHS_SHOWN * told["epoch_s"].astype(np.int64) * SECOND_NS
     new = Regions.blank(len(told)).replace(

@@ -302,7 +302,8 @@ def warm() -> None:
     """Run every kernel of the picture once, so that all are compiled and cached."""
     row = np.zeros(2, PRECISE)
     row["track"], row["cov"][:, [0, 4, 7, 9]] = (1, 2), 1.0
-    own = Tracks.blank(1).replace(lat_rad=np.zeros(1), lon_rad=np.zeros(1), cov=np.eye(1, 10) + np.eye(1, 10, 4))
+    own = Tracks.blank(1).replace(track_id=np.ones(1, np.uint64), lat_rad=np.zeros(1), lon_rad=np.zeros(1))
+    own = own.replace(cov=row["cov"][:1].astype(np.float64))
     cell = np.zeros(1, COARSE)
     cell["cell"], cell["epoch_s"] = 0x103020000700005, 60
     state = init()
