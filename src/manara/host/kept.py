@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from manara.host import bounds
+from manara.host import bounds, received
 from manara.host.clock import WallClock
 from manara.host.disk import FolderDisk
 from manara.host.problems import BadInput
+from manara.host.sharing import Sharing
 from manara.node import state as node
 from manara.node.durable import journal, poison
 from manara.node.durable.disk import DiskError
@@ -25,7 +26,7 @@ from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Runner
 from manara.node.step import step
 from manara.records.config import NodeConfig
-from manara.records.inputs import Effect, Input, Stepped
+from manara.records.inputs import Arrived, Effect, Input, Send, Stepped
 
 PRUNE_STEPS = 600
 DAY_NS = 86_400_000_000_000
@@ -55,31 +56,37 @@ def _cpu() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def machine(config: NodeConfig) -> Machine[node.State]:
-    """The node's step as the runner takes it."""
+def machine(config: NodeConfig, sharing: Sharing | None = None) -> Machine[node.State]:
+    """The node's step as the runner takes it. What partners sent stands in the journal by name only; its rows are put
+    in here, from the store beside it."""
+    secret = sharing.secret if sharing else b""
     return Machine(
-        init=lambda: node.init(config),
-        step=step,
+        init=lambda: node.init(config, secret),
+        step=step if sharing is None else lambda state, inputs, now_ns: step(state, sharing.fill(inputs), now_ns),
         dump=node.dump,
-        load=lambda plain: node.load(plain, config),
+        load=lambda plain: node.load(plain, config, secret),
     )
 
 
 class KeptNode:
     """A node over a folder: ``turn`` is journalled and synced before anything that it causes may leave."""
 
-    def __init__(self, config: NodeConfig, folder: Path) -> None:
+    def __init__(self, config: NodeConfig, folder: Path, sharing: Sharing | None = None) -> None:
         self._journal_days = config.journal_days
         self.begun_anew = ""  # where an earlier life was put, whose feeds or sensors were others
         try:
             self._disk = FolderDisk(folder)
             self.begun_anew = self._set_aside(config, folder)
             self._disk.write_whole(CONFIG_NAME, msgspec.msgpack.encode(config))
-            self.runner = Runner(self._disk, machine(config), about())
+            through = sharing.log.last_effect_id if sharing else 0
+            self.runner = Runner(self._disk, machine(config, sharing), about(), done_through=through)
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
-        # What left, or should have left, before a crash is old news to a live listener.
-        self.runner.done([one.effect_id for one in self.runner.waiting()])
+        # A picture that left, or should have left, before a crash is old news to a live listener; the rest is owed.
+        self.runner.done([one.effect_id for one in self.runner.waiting() if isinstance(one, Send)])
+        owed = self.runner.waiting()
+        if sharing is not None and sharing.perform(owed):
+            self.runner.done([one.effect_id for one in owed])
 
     def _set_aside(self, config: NodeConfig, folder: Path) -> str:
         """A journal means its feeds by number. Under other feeds or sensors it would be misread: it is moved away."""
@@ -98,7 +105,7 @@ class KeptNode:
 
     def turn(self, inputs: tuple[Input, ...], now_ns: int) -> Stepped[None]:
         """One step. While the disk refuses, the last picture stands and says why."""
-        refused = self.runner.offer(inputs)
+        refused = self.runner.offer([received.bare(one) if isinstance(one, Arrived) else one for one in inputs])
         if self.runner.halted is not None:
             self.runner.resume()
         if self.runner.sequence % PRUNE_STEPS == 1:

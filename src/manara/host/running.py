@@ -3,7 +3,8 @@
 ::
 
     supply (sockets or recordings) ─▶ turn (node.step, in a thread of its own) ─▶ views ─▶ desk
-                                                                               └▶ effects ─▶ exits
+        ▲                                                                      └▶ effects ─▶ exits
+        └───────────── sharing (log, link, commands) ◀──────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from manara.host import address, exits, sources
 from manara.host.clock import Clock, RecordedClock
@@ -27,13 +28,43 @@ SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
 LONGEST_WAIT_S = 10.0  # for the next moment of a recording, wall seconds
 TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
+GATHER_S = 0.02  # what partners send within this time goes into one step
 
 Turn = Callable[[tuple[Input, ...], int], Stepped[Any]]
 
 
-def memory_turn(config: NodeConfig) -> Turn:
+class Companion(Protocol):
+    """What shares with partners, beside the node (host/sharing.py): it performs what the steps want of the log, the
+    keys and the link, and brings what came of it and what partners sent."""
+
+    wake: asyncio.Event  # set when there is something for a step to take at once
+
+    def take(self) -> list[Input]:
+        """Everything since the last call."""
+        ...
+
+    def perform(self, effects: tuple[Effect, ...]) -> bool:
+        """Do it, in order; in the step's thread. False when the log or the disk refused: no step may follow before it
+        is done."""
+        ...
+
+    def shown(self, views: Views) -> None:
+        """What the step published."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why something could not be done; "" when all is done."""
+        ...
+
+    async def run(self) -> None:
+        """Serve and fetch until cancelled."""
+        ...
+
+
+def memory_turn(config: NodeConfig, secret: bytes = b"") -> Turn:
     """Steps without a journal: for `watch` and for recordings, which can be read again."""
-    held = node.init(config)
+    held = node.init(config, secret)
 
     def turn(inputs: tuple[Input, ...], now_ns: int) -> Stepped[Any]:
         return step(held, inputs, now_ns)
@@ -62,8 +93,11 @@ class Running:
         turn: Turn,
         face: Face,
         done: Callable[[tuple[Effect, ...]], None] = lambda _: None,
+        sharing: Companion | None = None,
     ) -> None:
         self.config, self.clock, self._turn, self._face, self._done = config, clock, turn, face, done
+        self._sharing = sharing
+        self._undone: list[Effect] = []
         self._views = Views()
         self._published = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
@@ -115,6 +149,8 @@ class Running:
             for index, feed in enumerate(self.config.feeds):
                 door = sources.Feed(index, address.parse(feed.url), intake, self.clock)
                 tasks.create_task(sources.follow(door), name=feed.name)
+            if self._sharing is not None:
+                tasks.create_task(self._sharing.run(), name="sharing")
             tasks.create_task(self._tick(intake))
 
     async def _tick(self, intake: Intake) -> None:
@@ -123,10 +159,35 @@ class Running:
             now_ns = max(now_ns + TICK_NS, self.clock.now_ns() + int(TICK_WALL_S * self.clock.speed * SECOND_NS))
             now_ns = now_ns // TICK_NS * TICK_NS
             longest_s = max(TICK_NS / SECOND_NS / self.clock.speed, TICK_WALL_S)  # whatever the clock says meanwhile
-            await asyncio.sleep(min(self.clock.wait_s(now_ns), longest_s))
+            woken = await self._sleep(min(self.clock.wait_s(now_ns), longest_s))
             reached_ns = self.clock.now_ns()
-            now_ns = reached_ns if self.clock.holds else max(now_ns, reached_ns)
-            await self._one_turn(intake.take(now_ns), now_ns)
+            now_ns = reached_ns if self.clock.holds or woken else max(now_ns, reached_ns)
+            if await self._free():
+                await self._one_turn(intake.take(now_ns), now_ns)
+
+    async def _free(self) -> bool:
+        """Is everything done that earlier steps owe to partners? If not, no step follows, and the desk says why."""
+        if self._sharing is None or not self._sharing.trouble:
+            return True
+        done = await asyncio.get_running_loop().run_in_executor(self._thread, self._sharing.perform, ())
+        if done:
+            self._tell_done()
+        else:
+            self._publish(replace(self._views, trouble=f"halted: {self._sharing.trouble}"))
+        return done
+
+    async def _sleep(self, wall_s: float) -> bool:
+        """Until then, or until a partner or a command brings something; True: woken before."""
+        if self._sharing is None:
+            await asyncio.sleep(wall_s)
+            return False
+        try:
+            await asyncio.wait_for(self._sharing.wake.wait(), wall_s)
+        except TimeoutError:
+            return False
+        await asyncio.sleep(GATHER_S)
+        self._sharing.wake.clear()
+        return True
 
     async def run_recorded(self, windows: Iterator[tuple[int, tuple[Input, ...]]]) -> None:
         """Play windows of recorded time at the clock's pace, a step for each; returns at the end."""
@@ -143,11 +204,30 @@ class Running:
 
     async def _one_turn(self, inputs: tuple[Input, ...], now_ns: int) -> None:
         loop = asyncio.get_running_loop()
-        stepped = await loop.run_in_executor(self._thread, self._turn, inputs, now_ns)
+        if self._sharing is not None:
+            inputs = (*inputs, *self._sharing.take())
+        stepped, done = await loop.run_in_executor(self._thread, self._stepped, inputs, now_ns)
         self._perform(stepped.effects)
-        self._views = stepped.views
+        self._undone += stepped.effects
+        if done:
+            self._tell_done()
+        self._publish(stepped.views)
+        if self._sharing is not None:
+            self._sharing.shown(stepped.views)
+
+    def _publish(self, views: Views) -> None:
+        self._views = views
         self._published.set()
         self._published = asyncio.Event()
+
+    def _stepped(self, inputs: tuple[Input, ...], now_ns: int) -> tuple[Stepped[Any], bool]:
+        """A step and what it wants of the log: both before anybody sees the views."""
+        stepped = self._turn(inputs, now_ns)
+        return stepped, self._sharing is None or self._sharing.perform(stepped.effects)
+
+    def _tell_done(self) -> None:
+        done, self._undone = tuple(self._undone), []
+        self._done(done)
 
     async def _open_exits(self) -> None:
         for one in self.config.exits:
@@ -157,7 +237,6 @@ class Running:
         for name, way_out in self._exits.items():
             if pieces := [one.data for one in effects if isinstance(one, Send) and one.exit == name]:
                 way_out.send(pieces)
-        self._done(effects)
 
     def close(self) -> None:
         """Shut exits and the step's thread."""

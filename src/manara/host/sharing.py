@@ -26,10 +26,10 @@ from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import LinkClient, Peer, Unreachable
 from manara.host.link_memory import FolderMemory
 from manara.host.link_server import Admitted, Desks, LinkServer
-from manara.host.log_folder import open_log
-from manara.host.log_store import MustNotSign
+from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received
+from manara.host.vault import Vault, WipingDisk
 from manara.host.witness_desk import WitnessDesk
 from manara.ledger import checkpoint, cosign, note, witness
 from manara.link import wire
@@ -102,8 +102,10 @@ class Sharing:
         self._check_own(str(base / config.directory))
         self.secret = hashlib.sha256(self.keys.agreement.sign(SECRET)).digest()
         try:
-            self._opened = open_log(folder, self.keys.ledger, log_name(config.partner), config.partner)
-            self.log, self.vault = self._opened.store, self._opened.vault
+            keyed, logged = WipingDisk(folder / "vault"), FolderDisk(folder / "log")
+            self._disks = (keyed, logged, FolderDisk(folder / "witness"))
+            self.vault = Vault(keyed)
+            self.log = LogStore(logged, self.keys.ledger, self.vault, log_name(config.partner), config.partner)
             self.received = Received(folder / "received", self.vault)
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
@@ -219,7 +221,8 @@ class Sharing:
     def close(self) -> None:
         """Let go of the folders."""
         self.received.close()
-        self._opened.close()
+        for disk in self._disks:
+            disk.close()
 
     async def _open_door(self) -> None:
         host, port = bounds.link_address(self.config.link_listen, "link_listen")

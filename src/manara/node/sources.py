@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from manara.node.arrows.to_views import name_of
+from manara.node.names import name_of
 from manara.picture import stage as picture
 from manara.records.columns import U4
 from manara.records.config import NodeConfig

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from manara.feeds import stage as feeds
+from manara.ledger import stage as ledger
+from manara.link import stage as link
+from manara.node import sources
 from manara.node.arrows import picture_to_exits
-from manara.picture import stage as picture
 from manara.records.config import NodeConfig
-from manara.tracking import stage as tracking
-
-OWN = "own"  # the source view that holds every source: the node's own picture
+from manara.release import stage as release
 
 
 @dataclass
@@ -20,43 +20,51 @@ class State:
 
     config: NodeConfig
     feeds: feeds.State
-    tracking: dict[str, tracking.State]  # by source view
-    picture: picture.State
+    held: sources.Held  # tracking and picture, by source view
+    link: link.State
+    release: release.State
+    ledger: ledger.State
     exits: picture_to_exits.State
     now_ns: int = 0
     sequence: int = 0
 
 
-def init(config: NodeConfig) -> State:
-    """A node that has heard nothing."""
+def init(config: NodeConfig, secret: bytes = b"") -> State:
+    """A node that has heard nothing. ``secret``: what its pseudonyms are made with; it is in no journal."""
     return State(
         config=config,
         feeds=feeds.init(config.feeds, config.stale_s),
-        tracking={OWN: tracking.init(capacity=config.capacity)},
-        picture=picture.init(),
+        held=sources.init(config),
+        link=link.init(config.partner),
+        release=release.init(config.partner, config.never_to, secret),
+        ledger=ledger.init(),
         exits=picture_to_exits.init(config.exits),
     )
 
 
 def dump(state: State) -> dict[str, Any]:
-    """Everything that a later step depends on. The configuration is not in it: it is given anew."""
+    """Everything that a later step depends on. Configuration and secret are not in it: they are given anew."""
     return {
         "feeds": feeds.dump(state.feeds),
-        "tracking": {view: tracking.dump(one) for view, one in state.tracking.items()},
-        "picture": picture.dump(state.picture),
+        "held": sources.dump(state.held),
+        "link": link.dump(state.link),
+        "release": release.dump(state.release),
+        "ledger": ledger.dump(state.ledger),
         "exits": picture_to_exits.dump(state.exits),
         "now_ns": state.now_ns,
         "sequence": state.sequence,
     }
 
 
-def load(plain: dict[str, Any], config: NodeConfig) -> State:
+def load(plain: dict[str, Any], config: NodeConfig, secret: bytes = b"") -> State:
     """Take what ``dump`` gave, under the same configuration."""
     return State(
         config=config,
         feeds=feeds.load(plain["feeds"], config.feeds, config.stale_s),
-        tracking={view: tracking.load(one) for view, one in plain["tracking"].items()},
-        picture=picture.load(plain["picture"]),
+        held=sources.load(plain["held"]),
+        link=link.load(plain["link"]),
+        release=release.load(plain["release"], config.partner, config.never_to, secret),
+        ledger=ledger.load(plain["ledger"]),
         exits=picture_to_exits.load(plain["exits"], config.exits),
         now_ns=plain["now_ns"],
         sequence=plain["sequence"],

@@ -2,8 +2,9 @@
 
 ::
 
-    inputs ─▶ feeds ─▶ tracking (one state per source view) ─▶ picture ─▶ views
-                                                                  └─────▶ exits ─▶ effects
+    inputs ─▶ link ─────────────────────────────────┐ (what partners sent is logged in the same step)
+       └────▶ feeds ─▶ for each source view: tracking ─▶ picture ─▶ release ─▶ ledger ─▶ effects
+                                                           └─────▶ exits, views
 
 Deterministic: the clock and the bytes come in as arguments, and nothing is read from elsewhere.
 A new capability adds a row and an arrow here, never a branch.
@@ -12,10 +13,22 @@ A new capability adds a row and an arrow here, never a branch.
 from __future__ import annotations
 
 from manara.feeds import stage as feeds
-from manara.node.arrows import feeds_to_tracking, picture_to_exits, to_picture, to_views
-from manara.node.state import OWN, State
+from manara.link import stage as link
+from manara.node.arrows import (
+    feeds_to_tracking,
+    link_to_picture,
+    link_to_release,
+    picture_to_exits,
+    picture_to_release,
+    release_to_ledger,
+    to_picture,
+    to_views,
+)
+from manara.node.sources import OWN
+from manara.node.state import State
 from manara.picture import stage as picture
 from manara.records.inputs import Input, Stepped
+from manara.release import stage as release
 from manara.tracking import stage as tracking
 
 
@@ -26,10 +39,26 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     state.sequence += 1
 
     heard = feeds.advance(state.feeds, inputs, now_ns)
-    rows = feeds_to_tracking.rows(heard, state.config, first=state.sequence == 1)
-    tracked = {view: tracking.advance(one, rows, now_ns) for view, one in state.tracking.items()}
-    shown = picture.advance(state.picture, to_picture.inbox(tracked[OWN], heard), now_ns)
-    effects = picture_to_exits.sends(state.exits, shown, now_ns, state.sequence)
+    came = link.advance(state.link, inputs, now_ns)
+    agreed = release.command(state.release, link_to_release.commands(inputs, came), now_ns)
+    state.held.keep(agreed.wanted, state.config, now_ns)
+    book = picture_to_release.codebook(state.config, state.release.directory)
 
-    views = to_views.views(shown, heard, tracked[OWN], state.config, now_ns, state.sequence)
-    return Stepped(state, effects, views)
+    rows = feeds_to_tracking.rows(heard)
+    shown = {}
+    for view in state.held.views.values():
+        link_to_picture.recall(view.picture, came, book)
+        tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
+        told = to_picture.inbox(tracked, heard, came.frames, view, book, state.config)
+        shown[view.name] = tracked, picture.advance(view.picture, told, now_ns)
+
+    offered = picture_to_release.offered(
+        shown, state.held, state.release, state.ledger, state.link, book, state.config, now_ns
+    )
+    frames = release.advance(state.release, offered, book, now_ns)
+    effects = release_to_ledger.effects(state.ledger, state.config.partner, frames, agreed, came, inputs, now_ns)
+    sends = picture_to_exits.sends(state.exits, shown[OWN][1], now_ns, state.sequence)
+
+    shared = to_views.Shared(state.link, state.release, state.ledger)
+    views = to_views.views(shown[OWN], heard, state.config, shared, now_ns, state.sequence)
+    return Stepped(state, release_to_ledger.numbered((*sends, *effects), state.sequence), views)

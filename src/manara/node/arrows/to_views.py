@@ -1,49 +1,91 @@
-"""picture ─▶ views: what a step publishes for reading."""
+"""picture, link and release ─▶ views: what a step publishes for reading."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import msgspec
+
 from manara.feeds import stage as feeds
+from manara.ledger import stage as ledger
+from manara.link import stage as link
+from manara.node.names import name_of
 from manara.picture import stage as picture
 from manara.records.config import NodeConfig
+from manara.records.directory import Partner
 from manara.records.inputs import Views
+from manara.records.partners import PartnerStatus
+from manara.release import stage as release
+from manara.release import standing
 from manara.tracking import stage as tracking
 
 
+class Shared(NamedTuple):
+    """The rooms that deal with partners, after the step."""
+
+    link: link.State
+    release: release.State
+    ledger: ledger.State
+
+
 def views(
-    shown: picture.Outbox,
+    shown: tuple[tracking.Outbox, picture.Outbox],
     heard: feeds.Outbox,
-    tracked: tracking.Outbox,
     config: NodeConfig,
+    shared: Shared,
     now_ns: int,
     sequence: int,
 ) -> Views:
     """Everything that may be read until the next step."""
+    tracked, seen = shown
     return Views(
         now_ns=now_ns,
         sequence=sequence,
-        tracks=shown.tracks,
+        tracks=seen.tracks,
         sources=tracked.sources,
         source_names={source: name_of(source, config) for source in tracked.sources},
-        particulars=shown.particulars,
-        texts=shown.texts,
-        status=shown.status,
+        particulars=seen.particulars,
+        texts=seen.texts,
+        status=seen.status,
         health=heard.health,
-        trails=shown.trails,
-        attention=shown.attention,
+        trails=seen.trails,
+        attention=seen.attention,
         refused=tracked.refused,
+        pedigree=seen.pedigree,
+        regions=seen.regions,
+        partners=_partners(shared, now_ns),
+        reading={name: one.next for name, one in shared.link.reading.items()},
+        standings=msgspec.json.encode(standing.dump(shared.release.standings)) if shared.release.own else b"",
+        log_size=shared.ledger.size,
+        witnessed=shared.ledger.witnessed,
     )
 
 
-def name_of(source: int, config: NodeConfig) -> str:
-    """A source as people know it: its sensor's name, else its feed's with the ASTERIX number.
+def _partners(shared: Shared, now_ns: int) -> tuple[PartnerStatus, ...]:
+    """What is said of each partner; nothing for a node that shares with nobody."""
+    own = shared.release.own
+    others = [one for one in shared.release.directory.partners if own and one.id != own]
+    return tuple(_status(one, shared, now_ns) for one in others)
 
-    >>> from manara.records.sensors import FeedConfig
-    >>> name_of(0x0101, NodeConfig(feeds=(FeedConfig(name="harbour", url="-"),)))
-    'harbour 1/1'
-    """
-    feed, sac, sic = source >> 16, source >> 8 & 0xFF, source & 0xFF
-    feed_name = config.feeds[feed].name if feed < len(config.feeds) else f"feed {feed}"
-    for sensor in config.sensors:
-        if (sensor.sac, sensor.sic) == (sac, sic) and sensor.feed in ("", feed_name) and (sac or sic or sensor.feed):
-            return sensor.name
-    return f"{feed_name} {sac}/{sic}" if sac or sic else feed_name
+
+def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
+    released, stream = shared.release, f"{shared.release.own}>{known.id}"
+    piece = link.piece(shared.link, known.id)
+    return PartnerStatus(
+        id=known.id,
+        name=known.name,
+        name_ar=known.name_ar,
+        link=piece.link if known.url else "none",
+        detail=piece.detail,
+        phase_out=standing.phase_at(released.standings.agreements.get(stream), now_ns).name.lower(),
+        phase_in=piece.phase_in,
+        heard_ns=piece.heard_ns,
+        clock_offset_s=piece.clock_offset_s,
+        sent_entries=shared.ledger.next.get(stream, 0),
+        receipted=piece.receipted,
+        received_entries=piece.received_entries,
+        rows_out=released.counts.rows.get(known.id, 0),
+        rows_in=piece.rows_in,
+        withheld=dict(released.counts.withheld.get(known.id, {})),
+        refused=piece.refused,
+    )

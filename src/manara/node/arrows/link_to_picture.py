@@ -1,0 +1,93 @@
+"""link ─▶ picture: the rows of partners' frames, for each source view as far as it may hold them; and recalls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from manara.link import stage as link
+from manara.node.sources import SourceView
+from manara.picture import stage as picture
+from manara.picture.partners import PartnerRows
+from manara.records.marking import UNKNOWN_BIT, Codebook
+from manara.records.released import DTYPES, Rows, RowTable, Terms
+
+_BATCHES = ("batch", "warning")
+
+
+class Recalled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recall frame says (release/stage.py writes it). ``tracks``: the releaser's numbers for us, or all."""
+
+    recall: str
+    tracks: tuple[str, ...]
+    from_ns: str = "0"
+    to_ns: str
+    reason: str = ""
+
+    def numbers(self) -> tuple[int, ...]:
+        """The tracks; empty: all."""
+        return () if "all" in self.tracks else tuple(int(one) for one in self.tracks)
+
+
+def rows(frames: Sequence[link.Frame], view: SourceView, book: Codebook) -> tuple[PartnerRows, ...]:
+    """What the frames of this step tell a view. The node's own view holds all; one for a recipient only what its
+    originators let go on to that recipient; one without a recipient nothing of partners."""
+    if view.sources is not None and not view.recipient:
+        return ()
+    return tuple(_rows(one, view, book) for one in frames if one.head.kind in _BATCHES and one.partner in book.partners)
+
+
+def _rows(frame: link.Frame, view: SourceView, book: Codebook) -> PartnerRows:
+    terms = frame.head.terms
+    goes = np.array([view.sources is None or view.recipient in one.onward for one in terms], bool)
+    tables = {table: _kept(frame.rows.tables, table, goes) for table in (1, 2, 4, 5)}
+    place = book.partner(frame.partner)
+    precise = tables[RowTable.PRECISE]
+    told = np.array([_pedigree(one, place, book) for one in terms], np.uint64)
+    return PartnerRows(
+        partner=place,
+        received_ns=frame.received_ns,
+        precise=precise,
+        coarse=tables[RowTable.COARSE],
+        names=tables[RowTable.NAMES],
+        ended=tables[RowTable.ENDED],
+        fuse=frame.fuse,
+        pedigree=told[precise["terms"]] if len(precise) else np.zeros(0, np.uint64),
+    )
+
+
+def _kept(tables: Mapping[int, Rows], table: int, goes: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Rows:
+    found = tables.get(table)
+    if found is None or not len(found):
+        return np.zeros(0, DTYPES[table])
+    return found if goes.all() else found[goes[found["terms"]]]
+
+
+def _pedigree(terms: Terms, place: int, book: Codebook) -> int:
+    """Bits of who contributed; what is not told, or names somebody unknown, counts as undisclosed."""
+    known = [one for one in terms.pedigree if one in book.partners]
+    bits = 1 << place | book.partner_bits(tuple(known))
+    return bits if terms.pedigree and len(known) == len(terms.pedigree) else bits | UNKNOWN_BIT
+
+
+def recall(state: picture.State, came: link.Outbox, book: Codebook) -> None:
+    """Drop from a picture what partners have recalled."""
+    for one, said in recalls(came.frames):
+        if one.partner in book.partners:
+            numbers = np.array(said.numbers(), np.uint64)
+            picture.drop(state, book.partner(one.partner), numbers if len(numbers) else None)
+
+
+def recalls(frames: Sequence[link.Frame]) -> Iterator[tuple[link.Frame, Recalled]]:
+    """Recall frames that can be read."""
+    for one in frames:
+        if one.head.kind == "recall":
+            try:
+                said = msgspec.json.decode(one.head.subject, type=Recalled)
+                said.numbers()
+                int(said.from_ns), int(said.to_ns)
+            except (msgspec.MsgspecError, ValueError):
+                continue
+            yield one, said

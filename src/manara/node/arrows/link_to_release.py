@@ -1,0 +1,32 @@
+"""link ─▶ release: what a partner's policy and phase frames say of its agreements, as commands of its people.
+
+Every signature in them is checked as if they had been handed in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from manara.link import stage as link
+from manara.records.inputs import Command, Directed, Input
+
+
+class _Said(msgspec.Struct, frozen=True):
+    envelope: str
+    attachment: str = ""
+
+
+def commands(inputs: Iterable[Input], came: link.Outbox) -> Iterator[Input]:
+    """What persons have handed in here, the directory, and what partners' frames say of their agreements; these are
+    commands without a name: nobody waits for an answer."""
+    yield from (one for one in inputs if isinstance(one, Command | Directed))
+    for one in came.frames:
+        if one.head.kind in ("policy", "phase") and one.head.subject:
+            try:
+                said = msgspec.json.decode(one.head.subject, type=_Said)
+            except msgspec.MsgspecError:
+                continue
+            attachments = (said.attachment.encode(),) if said.attachment else ()
+            yield Command("", said.envelope.encode(), one.received_ns, attachments)

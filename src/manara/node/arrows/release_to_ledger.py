@@ -1,0 +1,144 @@
+"""release, link and commands ─▶ ledger ─▶ effects: every entry gets its place, every tick at most one leaf.
+
+Publish stands last among the effects of a step: once the log has it, all that stood before it was performed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import rfc8785
+
+from manara.ledger import stage as ledger
+from manara.link import heads
+from manara.link import stage as link
+from manara.node.arrows import link_to_picture
+from manara.records.inputs import (
+    Acknowledge,
+    Answer,
+    Answered,
+    Arrived,
+    Effect,
+    Erase,
+    Erased,
+    Input,
+    Publish,
+    Published,
+    Send,
+    Tell,
+    Witnessed,
+)
+from manara.records.released import Block, Entry, Head
+from manara.release import stage as release
+from manara.release.stage import Told
+
+PER_STEP_BITS = 20  # as node/durable/outbox.py numbers effects: the step's sequence above, the place in it below
+
+
+def _grown(state: ledger.State, inputs: Iterable[Input]) -> None:
+    """What the host tells of the log."""
+    for one in inputs:
+        if isinstance(one, Published):
+            ledger.grown(state, one.leaf, one.size, one.root)
+        elif isinstance(one, Witnessed):
+            ledger.seen(state, one.size)
+
+
+def effects(
+    state: ledger.State,
+    own: str,
+    told: Sequence[Told],
+    agreed: release.Agreed,
+    arrived: link.Outbox,
+    inputs: Sequence[Input],
+    now_ns: int,
+) -> tuple[Effect, ...]:
+    """Everything that leaves or is written because of this step, but for the pictures of exits."""
+    _grown(state, inputs)
+    made: list[Effect] = [Answer(0, name, why, detail) for name, why, detail in agreed.answers]
+    made += [Tell(0, partner, envelope) for partner, envelope in agreed.tell]
+    made += [
+        Erase(0, said.recall, one.stream, said.numbers(), int(said.from_ns), int(said.to_ns))
+        for one, said in link_to_picture.recalls(arrived.frames)
+    ]
+    acknowledged = [*arrived.receipts, *((_releaser(one), _done(one)) for one in inputs if isinstance(one, Erased))]
+    made += [Acknowledge(0, partner, statement) for partner, statement in acknowledged]
+    entries = _statements(state, own, agreed, [one for _, one in acknowledged], inputs, now_ns) if own else []
+    entries += [_entry(state, one, now_ns) for one in told]
+    made += [Publish(0, now_ns, tuple(entries))] if entries else []
+    return tuple(made)
+
+
+def numbered(made: Iterable[Effect], sequence: int) -> tuple[Effect, ...]:
+    """With the ids that the outbox gives: they repeat when the step is repeated."""
+    return tuple(
+        one if isinstance(one, Send) else msgspec.structs.replace(one, effect_id=sequence << PER_STEP_BITS | place)
+        for place, one in enumerate(made)
+    )
+
+
+def _statements(
+    state: ledger.State,
+    own: str,
+    agreed: release.Agreed,
+    signed: Sequence[bytes],
+    inputs: Sequence[Input],
+    now_ns: int,
+) -> list[Entry]:
+    """The node's own stream: what persons decided, what came, what was acknowledged on either side."""
+    said = [envelope.decode("utf-8", "replace") for envelope in agreed.statements]
+    said += [one.envelope.decode("utf-8", "replace") for one in inputs if isinstance(one, Answered)]
+    said += [one.decode("utf-8") for one in signed]
+    said += _received([one for one in inputs if isinstance(one, Arrived)])
+    return [_entry(state, Told(own, "statement", subject=one), now_ns) for one in said]
+
+
+def _received(arrived: Sequence[Arrived]) -> list[str]:
+    """For each stream: which entries came, and a hash over their roots. What partners say enters through the log."""
+    streams: dict[str, list[Arrived]] = {}
+    for one in arrived:
+        streams.setdefault(one.stream, []).append(one)
+    return [
+        rfc8785.dumps(
+            {
+                "type": "received",
+                "stream": stream,
+                "first": str(some[0].offset),
+                "next": str(some[-1].offset + 1),
+                "roots": hashlib.sha256(b"".join(one.root for one in some)).hexdigest(),
+            }
+        ).decode()
+        for stream, some in streams.items()
+    ]
+
+
+def _releaser(one: Erased) -> str:
+    return heads.releaser(one.stream)
+
+
+def _done(one: Erased) -> bytes:
+    said = {"type": "recall.done", "nonce": "", "after": one.recall, "stream": one.stream, "recall": one.recall,
+            "count": str(one.count)}  # fmt: skip
+    return rfc8785.dumps(said)
+
+
+def _entry(state: ledger.State, told: Told, now_ns: int) -> Entry:
+    offset = ledger.place(state, told.stream)
+    head = Head(
+        kind=told.kind,
+        stream=told.stream,
+        offset=str(offset),
+        time_ns=str(now_ns),
+        policy=told.policy,
+        phase=told.phase,
+        terms=told.terms,
+        blocks=tuple((one.table, one.width, _count(one)) for one in told.blocks),
+        subject=told.subject,
+    )
+    return Entry(told.stream, offset, heads.encode(head), told.blocks)
+
+
+def _count(block: Block) -> int:
+    return len(block.rows) // block.width

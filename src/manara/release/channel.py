@@ -1,0 +1,287 @@
+"""One agreement at work: what its recipient gets in this tick.
+
+::
+
+    Offer (tracks of the recipient's source view, marking) ─▶ decide ─▶ precise rows, ended ┐
+                                                                └─────▶ coarse rows         ├─▶ one padded frame
+                                                                        names ──────────────┘
+
+Decisions are taken at send time under the agreement in force. Everything here is computed from the recipient's view
+alone; nothing that another view holds can change a byte of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from manara.records.agreement import Agreement, Phase
+from manara.records.columns import I8, U4, U8
+from manara.records.identity import Space
+from manara.records.marking import Codebook, Marking, Strip
+from manara.records.particulars import Particulars
+from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
+from manara.records.reports import Domain
+from manara.records.tracks import Life, Tracks
+from manara.release import coarse, precise, pseudonyms
+from manara.release.adversary import Shadow
+from manara.release.never import may_fuse
+from manara.release.rules import Decisions, Denial, Program, decide
+
+NS = 1_000_000_000
+SEA_S = 5  # craft at sea are told of so often
+TERMS_MAX = 255  # distinct rules and obligations in one frame; rows beyond are withheld and counted
+TERMS_KEPT = 65_536  # of one stream; older ones are forgotten with the stream's state
+NAMED_MAX = 65_536
+NAMES_NS = 300 * NS  # what a craft is called is told again so often
+OPEN_SPACES = (Space.MMSI, Space.ICAO24)  # identities that mean something outside this node
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """What a view holds for release; ``warm``: it has seen enough."""
+
+    tracks: Tracks
+    marking: Marking
+    particulars: Mapping[int, Particulars]
+    warm: bool = True
+
+
+@dataclass(frozen=True)
+class InForce:
+    """An agreement, the hash of its document, and the phase it stands in."""
+
+    agreement: Agreement
+    sha256: str
+    phase: Phase
+    program: Program
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """What a tick put together: ``blocks`` and ``terms`` of its frame, rows let go, rows held back by reason."""
+
+    terms: tuple[Terms, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    rows: int = 0
+    withheld: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """The memory of one stream of tracks. ``terms``: all that were given, by their number; ``named``: of a track, the
+    hash of what was said of its name, and when."""
+
+    precise: precise.PreciseState = field(default_factory=precise.init)
+    coarse: coarse.CoarseState = field(default_factory=coarse.init)
+    pseudonyms: pseudonyms.Pseudonyms = field(default_factory=pseudonyms.init)
+    terms: dict[Terms, int] = field(default_factory=dict)
+    named: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+
+
+def init() -> State:
+    """Nothing has been said yet."""
+    return State()
+
+
+def fill(
+    state: State, force: InForce, offer: Offer, shadow: Shadow | None, book: Codebook, secret: bytes, now_ns: int
+) -> Filled:
+    """Decide about every row and put the frame's rows together."""
+    if not offer.warm:
+        return Filled(withheld={"warming": len(offer.tracks)})
+    tracks, decided, allowed = _decided(force, offer, now_ns)
+    duties = decided.obligations
+    numbers = pseudonyms.advance(
+        state.pseudonyms, secret, force.agreement.recipient, tracks.track_id, duties.pseudonym_s, now_ns
+    )
+    tag = _tags(state, force, decided, allowed, book)
+    sources = _sources(force.agreement, offer.marking, book)
+    told = precise.advance(state.precise, tracks, allowed, duties, numbers, now_ns, sources, tag, room=ROWS_MAX // 2)
+    cells = coarse.advance(state.coarse, tracks, allowed, duties, numbers, now_ns, shadow, tag)
+    named = _names(state, offer, allowed & (duties.cell_m == 0), decided, numbers, tag, now_ns)
+    leaving = [
+        (RowTable.PRECISE, told.precise.rows, told.precise.subjects, told.precise.tag),
+        (RowTable.ENDED, told.ended.rows, told.ended.subjects, told.ended.tag),
+        (RowTable.COARSE, cells.rows, cells.subjects, cells.tag),
+        (RowTable.NAMES, *named),
+    ]
+    terms, blocks = _framed(state, [one for one in leaving if len(one[1])])
+    gone = sum(len(one[1]) for one in leaving)
+    return Filled(terms, blocks, gone, _withheld(decided))
+
+
+def _decided(force: InForce, offer: Offer, now_ns: int) -> tuple[Tracks, Decisions, NDArray[np.bool_]]:
+    """Tracks as they may be told, the decisions, and which may go now. Tentative tracks never do; what a node alone
+    calls a craft means nothing elsewhere."""
+    tracks = offer.tracks
+    space = tracks.identity >> np.uint64(56)
+    known = np.isin(space, np.array(OPEN_SPACES, np.uint64))
+    tracks = tracks.replace(identity=np.where(known, tracks.identity, np.uint64(0)))
+    decided = decide(force.program, offer.marking, now_ns)
+    allowed = decided.allowed & (tracks.life >= Life.CONFIRMED)
+    duties = decided.obligations
+    slow = np.where(tracks.domain == Domain.SEA, np.maximum(duties.rate_s, SEA_S), duties.rate_s).astype(np.uint32)
+    return tracks, replace(decided, obligations=duties.replace(rate_s=slow)), allowed
+
+
+def numbers(state: State | None, tracks: Sequence[str]) -> tuple[str, ...]:
+    """What a recall names, in the recipient's own numbers: "all", a number that it was given, or a track of the view,
+    which stands for all numbers that it was given."""
+    if state is None or "all" in tracks:
+        return ("all",)
+    asked = np.array([int(one) for one in tracks], np.uint64)
+    given = pseudonyms.tracks_of(state.pseudonyms, asked) != 0
+    found = set(asked[given].tolist())
+    for one in asked[~given].tolist():
+        found |= set(pseudonyms.numbers_of(state.pseudonyms, one).tolist())
+    return tuple(str(one) for one in sorted(found))
+
+
+def _sources(agreement: Agreement, marking: Marking, book: Codebook) -> U4:
+    """Bits in the order of the agreement's own list of sources."""
+    bits = np.zeros(len(marking), np.uint32)
+    for place, name in enumerate(agreement.sources[:32]):
+        if name in book.sources:
+            there = marking.sources >> np.uint64(book.sources.index(name)) & np.uint64(1)
+            bits |= there.astype(np.uint32) << np.uint32(place)
+    return bits
+
+
+def _tags(state: State, force: InForce, decided: Decisions, allowed: NDArray[np.bool_], book: Codebook) -> U4:
+    """For each row the number of the terms under which it goes; 0xFFFFFFFF where it does not."""
+    tag = np.full(len(allowed), 0xFFFFFFFF, np.uint32)
+    pick = np.flatnonzero(allowed)
+    if not len(pick):
+        return tag
+    duties = decided.obligations
+    columns = (duties.purpose, duties.retention_s, duties.onward, duties.cell_m, duties.delay_s)
+    keys = np.column_stack([decided.matched[pick], *(one[pick].astype(np.uint64) for one in columns)])
+    first, back = _distinct(keys)
+    own = () if may_fuse(force.agreement) else (force.agreement.releaser,)
+    found = []
+    for row in pick[first].tolist():
+        made = _terms(force.agreement, decided, row, book, own)
+        if made not in state.terms and len(state.terms) >= TERMS_KEPT:
+            state.terms.clear()
+        found.append(state.terms.setdefault(made, len(state.terms)))
+    tag[pick] = np.array(found, np.uint32)[back]
+    return tag
+
+
+def _distinct(keys: U8) -> tuple[I8, I8]:
+    """Rows that stand for all others, and for each row which of them is like it."""
+    _, first, back = np.unique(np.ascontiguousarray(keys).view([("", np.uint64)] * keys.shape[1]).ravel(),
+                               return_index=True, return_inverse=True)  # fmt: skip
+    return first, back.reshape(-1)
+
+
+def _terms(agreement: Agreement, decided: Decisions, row: int, book: Codebook, own: tuple[str, ...]) -> Terms:
+    duties = decided.obligations
+    matched = int(decided.matched[row, 0]) | int(decided.matched[row, 1]) << 64
+    onward = int(duties.onward[row])
+    return Terms(
+        rules=tuple(rule.id for k, rule in enumerate(agreement.rules) if matched >> k & 1),
+        purpose=int(duties.purpose[row]),
+        retention_s=int(duties.retention_s[row]),
+        onward=tuple(name for k, name in enumerate(book.partners) if k and onward >> k & 1),
+        cell_m=int(duties.cell_m[row]),
+        delay_s=int(duties.delay_s[row]),
+        pedigree=own,
+    )
+
+
+def _names(
+    state: State,
+    offer: Offer,
+    chosen: NDArray[np.bool_],
+    decided: Decisions,
+    numbers: U8,
+    tag: U4,
+    now_ns: int,
+) -> tuple[Rows, U8, U4]:
+    """What the craft are called, where that is new or long ago; never where identity or names are stripped."""
+    strip = np.uint32(Strip.NAMES | Strip.IDENTITY)
+    open_rows = chosen & (decided.obligations.strip & strip == 0) & (offer.tracks.identity != 0)
+    if len(state.named) > NAMED_MAX:
+        state.named.clear()
+    picked, rows = [], []
+    for row in np.flatnonzero(open_rows).tolist():
+        said = offer.particulars.get(int(offer.tracks.identity[row]))
+        if said is None or not (said.name or said.callsign):
+            continue
+        key, words = int(numbers[row]), _words(said)
+        digest = hashlib.blake2b(b"\0".join(words), digest_size=8).digest()
+        known = state.named.get(key)
+        if known and known[0] == digest and now_ns - known[1] < NAMES_NS:
+            continue
+        state.named[key] = (digest, now_ns)
+        picked.append(row)
+        rows.append((key, *words, 0))
+    at = np.array(picked, np.int64)
+    return np.array(rows, NAMES), offer.tracks.track_id[at], tag[at]
+
+
+def _words(said: Particulars) -> tuple[bytes, bytes, bytes]:
+    detail = f"{said.emitter_category or said.ship_type or ''}"
+    return _cut(said.name, 40), _cut(said.callsign, 12), _cut(detail, 64)
+
+
+def _cut(text: str, most: int) -> bytes:
+    """As many whole signs as fit."""
+    return text.encode("utf-8")[:most].decode("utf-8", "ignore").encode("utf-8")
+
+
+def _framed(
+    state: State, leaving: Sequence[tuple[RowTable, Rows, U8, U4]]
+) -> tuple[tuple[Terms, ...], tuple[Block, ...]]:
+    """Blocks whose rows name their terms by the place in this frame's list."""
+    if not leaving:
+        return (), ()
+    used = np.unique(np.concatenate([one[3] for one in leaving]))[:TERMS_MAX]
+    by_number = {number: terms for terms, number in state.terms.items()}
+    terms = tuple(by_number.get(int(number), _NOTHING) for number in used.tolist())
+    blocks = []
+    for table, rows, subjects, tag in leaving:
+        fits = np.isin(tag, used)
+        gone = rows[fits].copy()
+        gone["terms"] = np.searchsorted(used, tag[fits]).astype(np.uint8)
+        blocks.append(Block(table, gone.dtype.itemsize, gone.tobytes(), subjects[fits].astype("<u8").tobytes()))
+    return terms, tuple(blocks)
+
+
+_NOTHING = Terms((), 0, 0)
+
+
+def _withheld(decided: Decisions) -> dict[str, int]:
+    """Why rows do not go: reason -> rows."""
+    counts = np.bincount(decided.denial, minlength=len(Denial))
+    return {one.name.lower(): int(counts[one]) for one in Denial if one and counts[one]}
+
+
+def dump(state: State) -> dict[str, Any]:
+    """Plain values."""
+    return {
+        "precise": precise.dump(state.precise),
+        "coarse": coarse.dump(state.coarse),
+        "pseudonyms": pseudonyms.dump(state.pseudonyms),
+        "terms": [msgspec.to_builtins(one) for one in state.terms],
+        "named": [[key, digest, at] for key, (digest, at) in state.named.items()],
+    }
+
+
+def load(plain: Mapping[str, Any]) -> State:
+    """Take what ``dump`` gave."""
+    return State(
+        precise=precise.load(plain["precise"]),
+        coarse=coarse.load(plain["coarse"]),
+        pseudonyms=pseudonyms.load(plain["pseudonyms"]),
+        terms={msgspec.convert(one, Terms): k for k, one in enumerate(plain["terms"])},
+        named={key: (digest, at) for key, digest, at in plain["named"]},
+    )
