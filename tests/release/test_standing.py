@@ -361,6 +361,14 @@ def test_a_partners_key_is_revoked_by_two_of_our_own():
     assert moved(standing.init(), person, *ARVENA).heads
 
 
+def test_a_revoked_key_signs_nothing_any_more():
+    wanted = KeyRotate(partner="belora", purpose="person", person="belora.watch", old=public("belora.watch"), new="")
+    now = moved(active(), wanted, *ARVENA)
+    assert now.revoked == (public("belora.watch"),)
+    assert why(give(now, Suspend(agreement=SHA, after=last(now)), "belora.watch")) == "revoked_key"
+    assert moved(now, Suspend(agreement=SHA, after=last(now)), "belora.minister").revoked == now.revoked
+
+
 def test_the_rest_takes_two_and_follows_its_own_chain():
     now = moved(standing.init(), DirectoryUpdate(version=4, sha256="00" * 32), *ARVENA)
     now = moved(now, LedgerEpoch(origin="arvena", epoch=2, old_size="7", old_root="00" * 32), *ARVENA)

@@ -65,11 +65,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that statements of persons have decided. ``heads``: the last statement of each subject."""
+    """Everything that statements of persons have decided. ``heads``: the last statement of each subject. ``revoked``:
+    keys that count no more, whatever the directory still says: revoked, or followed by another."""
 
     agreements: dict[str, Standing] = {}
     holds: dict[str, Hold] = {}
     heads: dict[str, str] = {}
+    revoked: tuple[str, ...] = ()
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,9 @@ def apply(
     """What stands after a statement, or why it changes nothing. ``documents``: by hash, those with their signatures
     that the node holds, the ones that came with this statement included."""
     place = Place(own=own, directory=directory, documents=documents, never_to=tuple(never_to), now_ns=now_ns)
+    for one in verified.persons:
+        if one.key in standings.revoked:
+            return Refusal("revoked_key", f"The key of {one.id} was revoked.")
     match verified.statement:
         case st.Activate() as wanted:
             return _activate(wanted, standings, verified, place)
@@ -345,9 +350,9 @@ def _moved(
 
 
 def _with(standings: Standings, made: Standing) -> Standings:
-    return Standings(
+    return msgspec.structs.replace(
+        standings,
         agreements={**standings.agreements, made.direction: made},
-        holds=standings.holds,
         heads={**standings.heads, f"agreement/{made.direction}": made.last},
     )
 
@@ -420,7 +425,12 @@ def _rotate(wanted: st.KeyRotate, standings: Standings, verified: Verified, plac
         return Refusal("not_authorised", "Only one's own keys are followed by new ones; others' are revoked.")
     if wanted.new and wanted.purpose != "person" and wanted.partner not in verified.nodes:
         return Refusal("old_key_missing", "The old key must sign too.")
-    return _of_own(standings, verified, place)
+    if len(standings.revoked) >= HEADS_MAX:
+        return Refusal("too_many", f"More than {HEADS_MAX} keys have been revoked; a new directory is due.")
+    found = _of_own(standings, verified, place)
+    if isinstance(found, Refusal):
+        return found
+    return msgspec.structs.replace(found, revoked=(*found.revoked, wanted.old))
 
 
 def _keys(partner: Partner, wanted: st.KeyRotate, directory: Directory) -> tuple[str, ...]:
