@@ -23,8 +23,10 @@ PAIRS_MAX = 20_000_000  # tracks times regions that are counted at a time
 
 
 def take(one: Partner, rows: PartnerRows, now_ns: int) -> None:
-    """Take in a partner's coarse rows: of each track the newest epoch stands."""
+    """Take in a partner's coarse rows: of each track the newest epoch stands, until the partner says that it ended."""
     told = rows.coarse
+    if len(rows.ended) and len(one.regions):
+        one.regions = one.regions.take(~np.isin(one.regions.track, rows.ended["track"]))
     if len(told) == 0:
         return
     good = grid.valid(told["cell"].astype(np.uint64))
