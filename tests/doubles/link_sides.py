@@ -33,7 +33,7 @@ from manara.host.link_client import LinkClient, Pace, Peer, Unreachable
 from manara.host.link_memory import FolderMemory
 from manara.host.link_server import Admitted, Desks, LinkServer
 from manara.ledger import receipt
-from manara.link import stage
+from manara.link import stage, wire
 from manara.node.durable.frames import About
 from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Runner
@@ -137,6 +137,13 @@ class Door:
         return not self.runner.offer(inputs)
 
 
+class Memory(FolderMemory):
+    """The journal of this side holds the rows itself."""
+
+    def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
+        pass
+
+
 async def recipient(folder: Path) -> None:
     """Follow, journal, sign."""
     runner = Runner(FolderDisk(folder / "node"), MACHINE, ABOUT)
@@ -147,7 +154,7 @@ async def recipient(folder: Path) -> None:
     url = f"https://127.0.0.1:{number(folder / 'port')}"
     peer = Peer("arvena", url, log_key("arvena.example/log")[1], (STREAM,), context)
     pace = Pace(wait_s=1, first_s=0.05, most_s=0.3, refused_s=0.05, silence_s=0.5)
-    memory = FolderMemory(folder / "memory", time.time_ns)
+    memory = Memory(folder / "memory", time.time_ns)
     client = LinkClient(peer, Door(runner), memory, time.time_ns, lambda: 0.5, pace)
     following = asyncio.create_task(client.follow())
     loop, public = asyncio.get_running_loop(), BELORA.public_key().public_bytes_raw()

@@ -14,6 +14,7 @@ from manara.host.link_answers import whole_path
 from manara.host.link_checks import Asked, Checked, Remembered, check
 from manara.ledger import tree
 from manara.link import stage, wire
+from manara.node.durable.disk import DiskError
 from manara.records.inputs import LinkState
 from manara.records.released import Block, Delivery
 
@@ -266,6 +267,57 @@ def test_when_the_step_takes_nothing_the_client_waits_and_pulls_again(tmp_path, 
         finally:
             await ended(following)
             await server.close()
+
+    asyncio.run(play())
+
+
+def test_a_disk_of_our_own_that_refuses_loses_nothing_and_is_said(tmp_path):
+    async def play() -> None:
+        pair = Pair(tmp_path)
+        server = await pair.open()
+        pair.log.publish(STREAM)
+        keep, refused = pair.memory.keep, []
+
+        def full(*parts: object) -> None:
+            refused.append(parts)
+            raise DiskError("full", "no room is left")
+
+        pair.memory.keep = full
+        following = asyncio.create_task(pair.client().follow())
+        try:
+            await until(lambda: len(refused) > 2)
+            assert pair.taker.offsets == []
+            assert "no room" in stage.piece(pair.taker.state, "arvena").detail
+            pair.memory.keep = keep
+            await until(lambda: pair.taker.offsets == [0])
+        finally:
+            await ended(following)
+            await server.close()
+
+    asyncio.run(play())
+
+
+def test_a_node_that_recovers_late_is_not_sent_everything_again(tmp_path):
+    async def play() -> None:
+        pair = Pair(tmp_path)
+        server = await pair.open()
+        for _ in range(5):
+            pair.log.publish(STREAM)
+        stands, pair.taker.next_of = pair.taker.next_of, lambda stream: 0
+        client = pair.client()
+        following = asyncio.create_task(client.follow())
+        try:
+            await until(lambda: pair.taker.offsets == [0, 1, 2, 3, 4])
+            await ended(following)
+            pair.taker.next_of = stands
+            following = asyncio.create_task(pair.client().follow())
+            pair.log.publish(STREAM)
+            server.wake()
+            await until(lambda: pair.taker.offsets == [0, 1, 2, 3, 4, 5])
+        finally:
+            await ended(following)
+            await server.close()
+        assert "repeated" not in stage.piece(pair.taker.state, "arvena").refused
 
     asyncio.run(play())
 

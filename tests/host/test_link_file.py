@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.doubles.link_pair import STREAM, Pair, ended, until
+from tests.doubles.link_pair import STREAM
 from tests.doubles.log import T0, MemoryLog
 
 from manara.host import link_file
@@ -18,7 +16,6 @@ from manara.ledger import evidence
 from manara.link import wire
 from manara.records.inputs import Arrived
 
-HOUR = link_file.HOUR_NS
 NOTHING = Remembered()
 
 
@@ -140,49 +137,3 @@ def test_a_path_that_shows_nothing_is_refused_and_accuses_nobody():
     bent = wire.Answer(**{f: getattr(answer, f) for f in answer.__struct_fields__} | {"consistency": bytes(64)})
     refusal = check(bent, Asked("arvena", log.key, STREAM, 3), Remembered(3, log.edge.root(), log.checkpoint()), T0)
     assert (refusal.why, refusal.path) == ("unproven", ())
-
-
-def test_answers_are_kept_as_proof_by_the_hour_and_pruned(tmp_path):
-    log, memory = grown(3), FolderMemory(tmp_path, lambda: clock[0])
-    clock = [T0]
-    for k in range(3):
-        clock[0] = T0 + k * HOUR
-        log.publish(STREAM)
-        memory.keep(STREAM, k, link_file.answer(log, STREAM, k, 0, T0))
-        memory.keep("arvena", k, b"x")
-    kept = memory.kept.files(STREAM)
-    assert len(kept) == 3
-    assert [wire.parse(next(link_file.answers(path))).deliveries[0].offset for path in kept] == [0, 1, 2]
-    assert memory.kept.prune(T0 + 2 * HOUR) == 4
-    assert len(memory.kept.files(STREAM)) == 1
-    blocked = FolderMemory(tmp_path / "b", lambda: T0)
-    (tmp_path / "b" / "kept").write_text("a file where the folder should be")
-    blocked.keep(STREAM, 0, b"x")
-    assert blocked.lost == 1
-
-
-def test_what_a_live_link_kept_is_a_file_that_can_be_imported(tmp_path):
-    pair = Pair(tmp_path)
-    pair.memory = FolderMemory(tmp_path / "memory", lambda: T0)
-
-    async def play() -> None:
-        server = await pair.open()
-        following = asyncio.create_task(pair.client().follow())
-        try:
-            for k in range(5):
-                pair.log.publish(STREAM, rows=2)
-                server.wake()
-                await until(lambda k=k: len(pair.taker.offsets) == k + 1)
-        finally:
-            await ended(following)
-            await server.close()
-
-    asyncio.run(play())
-    (path,) = pair.memory.kept.files(STREAM)
-    found, offsets = take_in(path, pair.log)
-    assert offsets == [0, 1, 2, 3, 4]
-    assert found.remembered == replace_signed(pair.memory.last("arvena"), found.remembered)
-
-
-def replace_signed(one: Remembered, other: Remembered) -> Remembered:
-    return one._replace(signed=other.signed)

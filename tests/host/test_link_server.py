@@ -241,7 +241,9 @@ def test_who_dawdles_is_cut_off(tmp_path, monkeypatch):
     run(tmp_path, play)
 
 
-def test_who_floods_is_held_back_and_the_others_are_answered(tmp_path):
+def test_who_floods_is_held_back_and_the_others_are_answered(tmp_path, monkeypatch):
+    monkeypatch.setattr(link_server, "FLOOD_S", 0.1)
+
     async def play(pair, server):
         pair.quota("belora", Quota(requests_per_s=5, request_burst=10))
         pair.log.publish(STREAM, "arvena>corvia")
@@ -264,7 +266,9 @@ async def _quietly(session: aiohttp.ClientSession) -> int:
         return 0
 
 
-def test_long_polls_of_one_partner_have_a_bound(tmp_path):
+def test_long_polls_of_one_partner_have_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(link_server, "FLOOD_S", 0.1)
+
     async def play(pair, server):
         pair.quota("belora", Quota(at_once=3))
         async with pair.session() as session:

@@ -160,7 +160,7 @@ def test_any_bytes_as_rows_give_a_value(table, raw):
         ((1, PRECISE.itemsize, 1), [Block(1, PRECISE.itemsize, bytes(2 * PRECISE.itemsize))], "count"),
         ((1, PRECISE.itemsize, 1), [Block(1, PRECISE.itemsize, b"", b"12345678")], "count"),
         ((0, 40, 32_769), [Block(0, 40, b"")], "too_many"),
-        ((99, 4_000, 2_000), [Block(99, 4_000, bytes(4_000 * 2_000))], "too_long"),
+        ((99, 4_000, 2_100), [Block(99, 4_000, bytes(4_000 * 2_100))], "too_long"),
     ],
 )
 def test_blocks_that_are_not_what_the_head_says_are_refused(said, sent, why):

@@ -125,6 +125,16 @@ def test_row_21_nothing_new_is_sent_beyond_the_window_until_a_receipt_comes():
     assert stage.piece(state, "belora").receipted == 10
 
 
+def test_row_21_a_receipt_for_what_was_never_sent_is_refused():
+    state = stage.init("arvena")
+    sent = {STREAM: 5}
+    stage.advance(state, [Answered("belora", STREAM, 6, b"", NOW)], NOW, sent)
+    assert stage.signed_for(state, STREAM) == 0
+    assert stage.piece(state, "belora").refused == {"receipt_beyond": 1}
+    stage.advance(state, [Answered("belora", STREAM, 5, b"", NOW)], NOW, sent)
+    assert stage.signed_for(state, STREAM) == 5
+
+
 def test_a_phase_frame_moves_the_phase_that_is_shown():
     state = stage.init("belora")
     stage.advance(state, [entry(0, kind="policy", phase="interim"), entry(1)], NOW)

@@ -22,8 +22,10 @@ import aiohttp
 
 from manara.host import tls
 from manara.host.link_checks import CONTRADICTIONS, Asked, Checked, Refusal, Remembered, check
+from manara.host.problems import BadInput
 from manara.ledger import note
 from manara.link import wire
+from manara.node.durable.disk import DiskError
 from manara.records.inputs import Input, LinkState, Refused
 from manara.records.reject import Reject
 
@@ -179,6 +181,10 @@ class LinkClient:
                 self._say("lost", f"{fault.why}: {fault.detail}", 0)
                 await self._pause(reading, self._pace.first_s)
                 continue
+            except (BadInput, DiskError, OSError) as fault:  # of our own disk: nothing was handed in
+                self._say("waiting", f"not kept: {fault}", 0)
+                await self._pause(reading, self._pace.first_s)
+                continue
             if isinstance(got, Refusal):
                 self._refused(got)
                 await self._pause(reading, self._pace.refused_s)
@@ -189,6 +195,7 @@ class LinkClient:
 
     async def _pull(self, reading: _Reading) -> int | Refusal:
         """One pull, checked and handed in: how many entries came, or why they were refused. Raises Unreachable."""
+        reading.next = max(reading.next, self._door.next_of(reading.stream))  # a node that has only now recovered
         first, last = reading.next, self._memory.last(self._peer.partner)
         data = await self._get(reading.stream, first, last.size)
         received_ns = self._now_ns()

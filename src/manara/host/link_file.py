@@ -1,4 +1,4 @@
-"""A partner's stream as files: for a one-way copy, a stick that is carried, and what a recipient keeps as proof.
+"""A partner's stream as files: for a one-way copy, or a stick that is carried.
 
 ::
 
@@ -25,7 +25,6 @@ from manara.records.reject import Reject
 
 MAGIC = b"manara/link/v1\n"
 FILE_BYTES = 1 << 30
-HOUR_NS = 3_600_000_000_000
 _LENGTH = struct.Struct(">I")
 
 
@@ -122,41 +121,6 @@ def imported(
         take(fresh, last)
         count, first = count + len(fresh), first + len(fresh)
     return Imported(count, last, first)
-
-
-class Kept:
-    """The answers that a recipient keeps as proof: a file for each stream and hour. Not synced: what a crash takes is
-    still at the partner's."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def add(self, stream: str, first: int, data: bytes, now_ns: int) -> None:
-        """Append one answer. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        hour = f"{_file_name(stream)}={now_ns // HOUR_NS:08d}="
-        newest = max(self._folder.glob(f"{hour}*.mnl"), default=self._folder / f"{hour}{first:020d}.mnl")
-        with newest.open("ab") as file:
-            file.write((b"" if file.tell() else MAGIC) + _LENGTH.pack(len(data)) + data)
-
-    def files(self, stream: str) -> list[Path]:
-        """Its files, oldest first."""
-        return sorted(self._folder.glob(f"{_file_name(stream)}=*.mnl"))
-
-    def prune(self, before_ns: int) -> int:
-        """Remove what came in hours that ended before then; how many files."""
-        old = [path for path in self._folder.glob("*=*=*.mnl") if (_hour(path) + 1) * HOUR_NS <= before_ns]
-        for path in old:
-            path.unlink()
-        return len(old)
-
-
-def _file_name(stream: str) -> str:
-    return stream.replace(">", "_to_").replace("/", "_")
-
-
-def _hour(path: Path) -> int:
-    return int(path.name.split("=")[1])
 
 
 def _size(read: wire.Answer, otherwise: int) -> int:

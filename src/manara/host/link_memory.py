@@ -1,23 +1,20 @@
-"""What a node remembers of its partners' logs, in a folder of its own: the newest checkpoint of each, evidence of
-lies, and the answers that hold.
+"""What a node remembers of its partners' logs, in a folder of its own: the newest checkpoint of each, and evidence of
+lies. The entries themselves: host/received.py.
 
 ::
 
     <folder>/<partner>.checkpoint     the signed note, replaced whole and synced before anything of it is believed
-             evidence/<partner>-….json  two checkpoints that cannot both be true: for anybody (ledger/evidence.py)
-             kept/…mnl                answers as they came, with salts and paths (host/link_file.py)
+             evidence/<partner>=….json  two checkpoints that cannot both be true: for anybody (ledger/evidence.py)
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from manara.host import files
 from manara.host.link_checks import Refusal, Remembered, evidence_of
-from manara.host.link_file import Kept
 from manara.host.problems import BadInput
 from manara.ledger import checkpoint
 from manara.link import heads, wire
@@ -26,13 +23,11 @@ EVIDENCE_MAX = 100  # files of one partner
 
 
 class FolderMemory:
-    """Memory of host/link_client.py over a folder."""
+    """The checkpoints of host/link_client.py's Memory, over a folder."""
 
     def __init__(self, folder: Path, now_ns: Callable[[], int]) -> None:
         self._folder, self._now_ns = folder, now_ns
         self._newest: dict[str, Remembered] = {}
-        self.kept = Kept(folder / "kept")
-        self.lost = 0  # answers that could not be kept as proof
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
@@ -53,20 +48,15 @@ class FolderMemory:
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         """Write the evidence down, once."""
         made = evidence_of(last, refusal)
-        path = self._folder / "evidence" / f"{self._path(partner).stem}-{hashlib.sha256(made).hexdigest()[:16]}.json"
-        if not path.exists() and len(self.evidence(partner)) < EVIDENCE_MAX:
-            files.write(path, made)
+        known = self.evidence(partner)
+        mark = hashlib.sha256(made).hexdigest()[:16]
+        if len(known) < EVIDENCE_MAX and not any(path.stem.endswith(mark) for path in known):
+            seconds = self._now_ns() // 1_000_000_000
+            files.write(self._folder / "evidence" / f"{self._path(partner).stem}={seconds}={mark}.json", made)
 
     def evidence(self, partner: str) -> list[Path]:
         """Files of evidence against a partner."""
-        return sorted((self._folder / "evidence").glob(f"{self._path(partner).stem}-*.json"))
-
-    def keep(self, stream: str, first: int, answer: bytes) -> None:
-        """Keep an answer as proof; a disk that refuses is counted, the link goes on."""
-        self.lost += 1
-        with suppress(OSError):
-            self.kept.add(stream, first, answer, self._now_ns())
-            self.lost -= 1
+        return sorted((self._folder / "evidence").glob(f"{self._path(partner).stem}=*.json"))
 
     def _path(self, partner: str) -> Path:
         if not heads.is_stream(partner) or heads.recipient(partner):

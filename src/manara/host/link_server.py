@@ -34,6 +34,7 @@ FIRST_S = 10.0  # from the connection to the first whole request
 IDLE_S = 75.0  # between requests
 BODY_S = 10.0  # for a body to come
 WRITE_S = 30.0  # for an answer to be taken
+FLOOD_S = 1.0  # whoever asks too much waits for his refusal
 SWEEP_S = 2.0
 CONNECTIONS_MAX = 256
 ENVELOPE_BYTES = 64 << 10
@@ -90,6 +91,7 @@ class LinkServer:
         self._make: Callable[[], asyncio.BaseProtocol] = asyncio.Protocol
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._refusals = 0
         self.counts: dict[str, Counter[str]] = {}
         self.handshakes = tls.Failures()
 
@@ -147,6 +149,11 @@ class LinkServer:
         """Partner -> its connections."""
         return dict(Counter(one.partner for one in self._lines.values() if one.partner))
 
+    def _spread(self, mean_s: float) -> float:
+        """Between half and one and a half of it, evenly: whoever comes back does not come all at once."""
+        self._refusals += 1
+        return mean_s * (0.5 + self._refusals * 0.618034 % 1.0)
+
     def _count(self, partner: str, why: str) -> None:
         self.counts.setdefault(partner, Counter())[why] += 1
 
@@ -191,8 +198,8 @@ class LinkServer:
         meter = self._meters.setdefault(who.partner, Meter(who.quota, _now_s()))
         if why := self._too_much(request, meter):
             self._count(who.partner, why)
-            await asyncio.sleep(0.2)  # whoever floods waits, and keeps one place of his own meanwhile
-            return _refusal(429, why, cut=True)
+            await asyncio.sleep(self._spread(FLOOD_S))
+            return _refusal(429, why, cut=why == "too_many_connections")  # a new handshake would cost us more
         if "Content-Encoding" in request.headers:
             self._count(who.partner, "encoded")
             return _refusal(415, "encoded", cut=True)

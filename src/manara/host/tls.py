@@ -102,9 +102,9 @@ def fingerprint_of_pem(pem: str) -> str:
         raise BadInput("not a certificate in PEM", "", "take the partner's tls.crt again") from None
 
 
-def peer_fingerprint(ssl_object: ssl.SSLObject | None) -> str:
+def peer_fingerprint(session: ssl.SSLObject | None) -> str:
     """The fingerprint of who is at the other end; "" when there is no certificate."""
-    der = ssl_object.getpeercert(True) if ssl_object is not None else None
+    der = session.getpeercert(True) if session is not None else None
     return hashlib.sha256(der).hexdigest() if der else ""
 
 

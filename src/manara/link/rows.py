@@ -21,8 +21,7 @@ from manara.records.released import DTYPES, FRAME_BYTES, ROWS_MAX, Block, Head, 
 from manara.records.reports import AltRef, Domain, Kind
 from manara.records.tracks import Life
 
-# The journal takes inputs of up to 4 MiB; a frame that cannot be journalled could never be passed.
-ENTRY_BYTES = min(FRAME_BYTES, (4 << 20) - (64 << 10))
+ENTRY_BYTES = FRAME_BYTES
 AHEAD_NS = 10_000_000_000  # a row's time before the releaser's tick by more than this is absurd
 BEHIND_NS = 400 * 86_400_000_000_000  # and so is one this old, also in a back-fill
 ALT_M_MAX = 100_000.0

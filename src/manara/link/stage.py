@@ -101,8 +101,9 @@ def init(own: str) -> State:
     return State(own)
 
 
-def advance(state: State, inbox: Iterable[Input], now_ns: int) -> Outbox:
-    """Take what came; inputs of other rooms are passed over."""
+def advance(state: State, inbox: Iterable[Input], now_ns: int, sent: Mapping[str, int] | None = None) -> Outbox:
+    """Take what came; inputs of other rooms are passed over. ``sent``: our streams and how many entries each has:
+    nobody can have signed for more (None: not asked)."""
     frames: list[Frame] = []
     again: dict[str, int] = {}
     for one in inbox:
@@ -110,7 +111,7 @@ def advance(state: State, inbox: Iterable[Input], now_ns: int) -> Outbox:
             frame = _arrived(state, one, again)
             frames += [frame] if frame is not None else []
         elif isinstance(one, Answered):
-            _answered(state, one)
+            _answered(state, one, one.next if sent is None else sent.get(one.stream, 0))
         elif isinstance(one, LinkState):
             _linked(state, one)
         elif isinstance(one, Refused):
@@ -213,8 +214,11 @@ def _frame(state: State, one: Arrived, head: Head) -> Frame | None:
     return Frame(one.partner, one.stream, one.offset, head, read, one.received_ns, fuse)
 
 
-def _answered(state: State, one: Answered) -> None:
+def _answered(state: State, one: Answered, sent: int) -> None:
     """A receipt for a stream of ours; an older one changes nothing."""
+    if one.next > sent:
+        _count(state, one.partner, "receipt_beyond")
+        return
     if heads.releaser(one.stream) != state.own or heads.recipient(one.stream) not in ("", one.partner):
         _count(state, one.partner, "misplaced")
         return
