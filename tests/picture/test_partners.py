@@ -417,3 +417,15 @@ def test_hostile_rows_never_raise_and_leave_only_finite_tracks(seed):
         for column in (out.tracks.lat_rad, out.tracks.lon_rad, out.tracks.ve_mps, out.tracks.vn_mps, out.tracks.cov):
             assert np.isfinite(column).all()
         state = stage.load(stage.dump(state))
+
+
+def test_a_pile_of_tracks_is_looked_at_in_turn_and_all_of_it_in_time(monkeypatch):
+    from manara.picture import correlate
+
+    monkeypatch.setattr(correlate, "LOOKS_MAX", 7)
+    craft = [(k * 9000, 0) for k in range(20)]
+    state = stage.init()
+    for t in range(30):
+        out = run(state, t, own(t, *craft), told(t, 1, *craft))
+    assert len(out.tracks) == 20
+    assert (out.seen_by == 2).all()

@@ -255,9 +255,10 @@ def candidates(
         for m in range(n):
             i = rows[m]
             may = 0 if taken[i] else fits(a, la, i, b, lb, j)
-            if may == 0:
+            place_m = bias.place_m[max(la.domain[i], lb.domain[j])]
+            if may == 0 or (may == 1 and _far(a, i, b, j, place_m)):
                 continue
-            d2, size = misfit(a, i, b, j, bias.place_m[max(la.domain[i], lb.domain[j])], bias.speed_mps, room)
+            d2, size = misfit(a, i, b, j, place_m, bias.speed_mps, room)
             if may == 2 and d2 > NAMED:
                 odd[k] = True
             if not d2 <= (NAMED if may == 2 else JOIN):
@@ -269,6 +270,15 @@ def candidates(
                 price += SAME_CODE if la.mode_3a[i] == lb.mode_3a[j] else OTHER_CODE
             price += handicap[i] + (SAME_AS_BEFORE if i == sticky[k] else 0.0)
             keep(count, col, cost, k, i, min(price, -1e-3))
+
+
+@njit(cache=True, nogil=True)
+def _far(a: Moving, i: int, b: Moving, j: int, place_m: float) -> bool:
+    """Whether the distance alone is outside the gate: d² is at least |Δ|² over the trace of its covariance."""
+    dx, dy, dz = a.at[i, 0] - b.at[j, 0], a.at[i, 1] - b.at[j, 1], a.at[i, 2] - b.at[j, 2]
+    spread = a.cov[i, 0] + a.cov[i, 4] + b.cov[j, 0] + b.cov[j, 4] + 2.0 * place_m * place_m
+    # The chord on a sphere that is smaller than the earth anywhere: never too long.
+    return bool((dx * dx + dy * dy + dz * dz) * 6.33e6 * 6.33e6 > JOIN * spread)
 
 
 @njit(cache=True, nogil=True)

@@ -28,6 +28,7 @@ from manara.records.marking import UNKNOWN_BIT
 from manara.records.tracks import Tracks
 
 WIDEST = 8  # candidates of a track
+LOOKS_MAX = 16_384  # of one partner's tracks that stand alone, at a step
 LOOK_NS = 9 * SECOND_NS // 10  # no two looks at the same moment
 JOINED = 0b1111
 BIAS = correlate.Bias(np.array([100.0, 100.0, 30.0, 30.0]), 2.0)  # by domain: unknown, air, sea, land
@@ -75,7 +76,7 @@ def correlate_all(own: Tracks, partners: dict[int, Partner], now_ns: int) -> tup
         leader = _standing(one, system, moved)
         if one.fuse:
             leader = _part(one, leader, system, theirs, labels)
-            leader = _join(one, leader, system, theirs, labels, moved)
+            leader = _join(one, leader, system, theirs, labels, moved, now_ns)
         joined = np.flatnonzero(leader >= 0)
         followers.append(Follower(partner, leader[joined], joined))
         _fuse(system, followers[-1], one, theirs, now_ns)
@@ -213,11 +214,13 @@ def _part(one: Partner, leader: I8, system: System, theirs: Moving, labels: Labe
     return leader
 
 
-def _join(one: Partner, leader: I8, system: System, theirs: Moving, labels: Labels, moved: dict[int, int]) -> I8:
+def _join(
+    one: Partner, leader: I8, system: System, theirs: Moving, labels: Labels, moved: dict[int, int], now_ns: int
+) -> I8:
     """Look for partners of those that stand alone; join who has agreed three times of four, or has one name."""
     held = one.held
-    rows = np.flatnonzero(leader < 0)
     held.odd[leader >= 0] = 0
+    rows = _in_turn(np.flatnonzero(leader < 0), now_ns)
     if not len(rows) or not len(system.id):
         held.odd[rows] = 0
         return leader
@@ -246,6 +249,14 @@ def _join(one: Partner, leader: I8, system: System, theirs: Moving, labels: Labe
     for own_id, leads in zip(held.id[who].tolist(), system.id[whom].tolist(), strict=True):
         moved[own_id] = leads
     return leader
+
+
+def _in_turn(rows: I8, now_ns: int) -> I8:
+    """At most ``LOOKS_MAX`` of them, others at each second: a partner that piles up tracks costs us no more."""
+    if len(rows) <= LOOKS_MAX:
+        return rows
+    begin = now_ns // SECOND_NS * LOOKS_MAX % len(rows)
+    return np.sort(np.take(rows, np.arange(begin, begin + LOOKS_MAX), mode="wrap"))
 
 
 def _count_agreement(one: Partner, rows: I8, chosen: I8, system: System) -> None:
