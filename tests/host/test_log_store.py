@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 
 import numpy as np
 import pytest
@@ -218,6 +219,29 @@ def test_row_11_a_legal_hold_keeps_rows_readable_past_their_time():
     assert not [fault for one in found if (fault := proves(log, one))]
 
 
+def test_the_log_goes_on_while_much_is_erased_and_what_came_meanwhile_is_closed_too(monkeypatch):
+    log = store(KeyDisk())
+    for number in range(12):
+        publish(log, number)
+    retention = log._retention()
+    keep, numbers = retention._keep_hashes, count(12)
+    full = len(log._segments.all)
+
+    def meanwhile(*args: object) -> int:
+        if log.size < 12 + full:  # while the lock is let go, between two segments
+            publish(log, next(numbers))
+        return keep(*args)
+
+    monkeypatch.setattr(retention, "_keep_hashes", meanwhile)
+    monkeypatch.setattr(log, "_retention", lambda: retention)
+    done = log.erase("arvena", None, 0, 1)
+    assert log.size == 12 + full > 15
+    found = log.read("arvena>belora", 0, 100, 1 << 30)
+    assert [list(one.erased) for one in found] == [[1, 1, 1]] * log.size
+    assert not [fault for one in found if (fault := proves(log, one))]
+    assert done.rows == 6 * log.size
+
+
 def test_rows_of_another_originator_are_erased_by_its_name():
     log = store(KeyDisk())
     log.publish(0, 1, [an_entry("arvena>belora", 0, [1, 2])], foreign={2: "corvia"})
@@ -242,11 +266,11 @@ def run(disk: KeyDisk, told: list[Published]) -> None:
 
 
 def test_row_19_a_power_cut_at_any_write_leaves_each_tick_whole_or_not_at_all():
-    clean = KeyDisk()
+    clean, seeds = KeyDisk(), count()
     run(clean, [])
-    whole = clean.operations
-    for cut in range(1, whole + 1):
-        disk, told = KeyDisk(cut), []
+    assert clean.operations > 50
+    for cut in (one for one in range(1, clean.operations + 1) for _ in range(2)):
+        disk, told = KeyDisk(next(seeds)), []
         disk.cut_at = cut
         with pytest.raises(PowerCut):
             run(disk, told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from manara.host import log_ticks as ticks
@@ -10,7 +12,7 @@ from manara.host.log_segments import Line, Segments
 from manara.host.log_ticks import Gone
 from manara.host.vault import HOUR_NS, Vault
 
-BATCH_BYTES = 8 << 20
+HOLD_S = 0.2  # for so long at most the log is kept from publishing (and one tick more)
 
 
 class Removed(NamedTuple):
@@ -31,27 +33,36 @@ class Removed(NamedTuple):
 
 
 class Retention:
-    """Erasure over all epochs of a log."""
+    """Erasure over all epochs of a log, which may be publishing meanwhile: ``lock`` is held for short whiles only."""
 
-    def __init__(self, epochs: Sequence[Segments], vault: Vault, own: str) -> None:
-        self._epochs, self._vault, self._own = epochs, vault, own
+    def __init__(
+        self, epochs: Sequence[Segments], vault: Vault, own: str, lock: AbstractContextManager[object]
+    ) -> None:
+        self._epochs, self._vault, self._own, self._lock = epochs, vault, own, lock
 
     def erase(self, originator: str, subject: int | None, first: int, end: int) -> Removed:
         """The rows of a subject (None: of all) in hours [first, end)."""
+        newest = self._epochs[-1]
+        with self._lock:
+            work = [(epoch, number) for epoch in self._epochs for number in range(len(epoch.all))]
+            young, size = max(len(newest.all) - 1, 0), _size(newest)
         rows = 0
-        for epoch in self._epochs:
-            for number, segment in enumerate(epoch.all):
-                if not segment.header.pruned:
-                    lines = [one for one in epoch.index(number).lines if first <= one.tick_ns // HOUR_NS < end]
-                    rows += self._keep_hashes(epoch, number, lines, originator, subject)
-        done = self._vault.erase(originator, subject, first, end)
+        for epoch, number in work:
+            with self._lock:
+                lines = _within(epoch, number, first, end)
+            rows += self._keep_hashes(epoch, number, lines, originator, subject)
+        with self._lock:  # what was published meanwhile, and then the keys, with nothing in between
+            for number in range(young, len(newest.all)):
+                late = [one for one in _within(newest, number, first, end) if one.leaf >= size]
+                rows += self._keep_hashes(newest, number, late, originator, subject)
+            done = self._vault.erase(originator, subject, first, end)
         return Removed(rows, 0, done.keys, done.held, done.holds)
 
     def expire(self, end: int, originators: Sequence[str]) -> Removed:
         """Everything of these originators in hours before ``end``."""
-        total = Removed(
-            pruned=sum(self._prune(epoch, number) for epoch in self._epochs for number in self._old(epoch, end))
-        )
+        with self._lock:
+            work = [(epoch, number) for epoch in self._epochs for number in self._old(epoch, end)]
+        total = Removed(pruned=sum(self._prune(epoch, number) for epoch, number in work))
         for originator in originators:
             total += self.erase(originator, None, 0, end)
         return total
@@ -59,20 +70,22 @@ class Retention:
     def _keep_hashes(
         self, epoch: Segments, number: int, lines: Sequence[Line], originator: str, subject: int | None
     ) -> int:
-        waiting: list[Gone] = []
-        rows = size = 0
-        for line in lines:
-            before = epoch.gone(number, line.leaf)
-            gone = ticks.to_be_gone(epoch.tick(number, line), self._vault, self._own, originator, subject, before)
-            if gone is not None:
-                waiting.append(gone)
-                rows += len(gone.rows) // 4
-                size += len(gone.hashes)
-            if size > BATCH_BYTES:
-                epoch.keep_gone(number, waiting)
-                waiting, size = [], 0
-        if waiting:
-            epoch.keep_gone(number, waiting)
+        rows = at = 0
+        while at < len(lines):
+            with self._lock:
+                waiting: list[Gone] = []
+                until = time.monotonic() + HOLD_S
+                while at < len(lines) and time.monotonic() < until:
+                    line = lines[at]
+                    before = epoch.gone(number, line.leaf)
+                    tick = epoch.tick(number, line)
+                    gone = ticks.to_be_gone(tick, self._vault, self._own, originator, subject, before)
+                    if gone is not None:
+                        waiting.append(gone)
+                        rows += len(gone.rows) // 4
+                    at += 1
+                if waiting:
+                    epoch.keep_gone(number, waiting)
         return rows
 
     def _old(self, epoch: Segments, end: int) -> list[int]:
@@ -86,6 +99,19 @@ class Retention:
         return found
 
     def _prune(self, epoch: Segments, number: int) -> int:
-        lines = epoch.index(number).lines
-        epoch.prune(number, [ticks.pruned(epoch.tick(number, line)) for line in lines])
+        with self._lock:
+            lines = epoch.index(number).lines
+            epoch.prune(number, [ticks.pruned(epoch.tick(number, line)) for line in lines])
         return len(lines)
+
+
+def _size(epoch: Segments) -> int:
+    """Leaves of an epoch."""
+    return epoch.all[-1].header.first + len(epoch.last.lines) if epoch.all else 0
+
+
+def _within(epoch: Segments, number: int, first: int, end: int) -> list[Line]:
+    """The ticks of a segment in hours [first, end); none when it is pruned."""
+    if epoch.all[number].header.pruned:
+        return []
+    return [one for one in epoch.index(number).lines if first <= one.tick_ns // HOUR_NS < end]

@@ -317,16 +317,16 @@ class LogStore:
     def erase(self, originator: str, subject: int | None, first_hour: int, end_hour: int) -> Removed:
         """Make the rows of a subject (None: of all) unreadable for ever, hours [first, end): their leaf hashes are kept
         first, then their keys are erased. What a legal hold keeps stays readable and is counted."""
-        with self._lock:
-            self._forget_cache()
-            return self._retention().erase(originator, subject, first_hour, end_hour)
+        done = self._retention().erase(originator, subject, first_hour, end_hour)
+        self._forget_cache()
+        return done
 
     def expire(self, before_ns: int, originators: Sequence[str] = ()) -> Removed:
         """Retention: whole segments older than that are pruned to heads and hashes, then the keys of whole hours before
         it are erased: of this node and of these originators. A segment with anything under a legal hold stays."""
-        with self._lock:
-            self._forget_cache()
-            return self._retention().expire(before_ns // HOUR_NS, (self._own, *originators))
+        done = self._retention().expire(before_ns // HOUR_NS, (self._own, *originators))
+        self._forget_cache()
+        return done
 
     def export_tiles(self, folder: Path) -> int:
         """Write the log as C2SP tlog-tiles: static files for anybody's web server or a one-way copy; only what is not
@@ -418,8 +418,9 @@ class LogStore:
             self._cached -= sum(map(_bytes_of, self._cache.popitem(last=False)[1]))
 
     def _forget_cache(self) -> None:
-        self._cache.clear()
-        self._cached = 0
+        with self._lock:
+            self._cache.clear()
+            self._cached = 0
 
     def _cosign(self, one: Cosigned) -> bool:
         known = self._notes.get(one.size)
@@ -450,7 +451,7 @@ class LogStore:
         return ""
 
     def _retention(self) -> Retention:
-        return Retention([*self._older, self._segments], self._vault, self._own)
+        return Retention([*self._older, self._segments], self._vault, self._own, self._lock)
 
 
 def _bytes_of(one: Delivery) -> int:
