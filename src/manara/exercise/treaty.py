@@ -49,16 +49,16 @@ def _rules(waters: list[Area]) -> tuple[Rule, ...]:
             effect="permit",
             reason="Vessels in your own waters, as we see them.",
             reason_ar="السفن في مياهكم كما نراها.",
-            when=When(sort=("track",), domain=("sea",), area=near),
+            when=When(sort=("track",), domain=("sea",), area=near, originator=("own",)),
         ),
         Rule(
             id="sea-far",
             effect="permit",
             reason="That there are vessels elsewhere, not where exactly.",
             reason_ar="وجود سفن في غير ذلك من المياه، من دون تحديد موقعها.",
-            when=When(sort=("track",), domain=("sea",), outside=near),
+            when=When(sort=("track",), domain=("sea",), outside=near, originator=("own",)),
             cell_m=8000,
-            epoch_s=900,
+            epoch_s=1024,
             strip=("identity", "names"),
         ),
     )
@@ -68,7 +68,7 @@ def _rules(waters: list[Area]) -> tuple[Rule, ...]:
             effect="permit",
             reason="Whatever flies, wherever it is: minutes count.",
             reason_ar="كل ما يطير أينما كان، فالدقائق ثمينة.",
-            when=When(sort=("track",), domain=("air",)),
+            when=When(sort=("track",), domain=("air",), originator=("own",)),
         ),
         *(nearby if near else ()),
         Rule(
@@ -76,7 +76,7 @@ def _rules(waters: list[Area]) -> tuple[Rule, ...]:
             effect="permit",
             reason="Warnings and alerts of every kind.",
             reason_ar="التحذيرات والإنذارات بأنواعها.",
-            when=When(sort=("warning", "alert")),
+            when=When(sort=("warning", "alert"), originator=("own",)),
         ),
         Rule(
             id="kept-close",

@@ -161,14 +161,15 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ..
 
 
 def _concerned(state: State, verified: Verified) -> tuple[str, ...]:
-    """The other side of the agreement that a statement moves, if a person of ours signed it."""
+    """The releaser of an agreement towards us, if persons of ours move it. Of our own agreements the recipient learns by
+    the frames of its stream."""
     sha256 = getattr(verified.statement, "agreement", "")
     ours = any(one.partner == state.own for one in verified.persons)
     found = state.documents.get(sha256)
     if found is None or not ours:
         return ()
-    one = found.document.agreement
-    return tuple(name for name in (one.releaser, one.recipient) if name != state.own)
+    releaser = found.document.agreement.releaser
+    return () if releaser == state.own else (releaser,)
 
 
 def _standing_now(state: State) -> list[Agreement]:
