@@ -32,7 +32,7 @@ class MemoryLog:
         self.leaves: list[bytes] = []
         self.edge = tree.Range()
         self.ticks: list[bytes] = []
-        self.reads = 0
+        self.reads = self.oldest = 0
         self._cached: tuple[int, tree.Hashes] = (0, tree.from_leaves([]))
 
     def publish(self, *streams: str, rows: int = 0, kind: str = "heartbeat", subject: str = "") -> None:
@@ -66,6 +66,8 @@ class MemoryLog:
     def read(self, stream: str, first: int, max_entries: int, max_bytes: int) -> list[Delivery]:
         self.reads += 1
         found, size = [], 0
+        if first < self.oldest:
+            return []
         for one in self.streams.get(stream, [])[first : first + max_entries]:
             size += sum(len(b.rows) for b in one.blocks) + len(one.head)
             if found and size > max_bytes:

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
-from tests.doubles.link_pair import STREAM, Pair, ended, until
+from tests.doubles.link_pair import QUICK, STREAM, Pair, ended, until
 from tests.doubles.log import T0, MemoryLog, log_key
 
 from manara.host import link_checks
@@ -318,6 +318,31 @@ def test_a_node_that_recovers_late_is_not_sent_everything_again(tmp_path):
             await ended(following)
             await server.close()
         assert "repeated" not in stage.piece(pair.taker.state, "arvena").refused
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("why", ["pruned", "no_agreement"])
+def test_what_people_must_settle_is_said_and_not_asked_without_end(tmp_path, why):
+    async def play() -> None:
+        pair = Pair(tmp_path)
+        server = await pair.open()
+        pair.log.publish(STREAM)
+        pair.log.publish(STREAM)
+        if why == "pruned":
+            pair.log.oldest = 1
+        else:
+            del pair.admitted[pair.fingerprint("belora")]
+        following = asyncio.create_task(pair.client(pace=QUICK).follow())
+        try:
+            await until(lambda: stage.piece(pair.taker.state, "arvena").link == "refused")
+            pair.log.reads = 0
+            await asyncio.sleep(0.5)
+            assert pair.log.reads < 10
+        finally:
+            await ended(following)
+            await server.close()
+        assert stage.piece(pair.taker.state, "arvena").detail.startswith(why)
 
     asyncio.run(play())
 

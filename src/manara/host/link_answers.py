@@ -10,13 +10,14 @@ from manara.link import wire
 from manara.records.released import Delivery
 
 PULL_BYTES = 8 << 20  # of an answer's rows, unless one entry alone has more
+PRUNED = "pruned"  # the entries that were asked for are older than what is kept: people must settle it
 
 
 class LogReads(Protocol):
     """What is read of the node's log. Called in threads."""
 
     def read(self, stream: str, first: int, max_entries: int, max_bytes: int) -> list[Delivery]:
-        """Entries of a stream from an offset on; at least one when there is one."""
+        """Entries of a stream from an offset on; at least one when there is one that is still kept."""
         ...
 
     def heads(self) -> dict[str, int]:
@@ -41,6 +42,8 @@ def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int) -> by
     following = log.heads().get(stream, 0)
     found = log.read(stream, first, wire.ENTRIES_MAX, PULL_BYTES) if first < following else []
     signed = log.checkpoint()
+    if first < following and not found:
+        return PRUNED
     newest = checkpoint.parse_note(signed)
     if isinstance(newest, str):  # a log that has signed nothing yet
         return wire.encode(stream, following, now_ns, b"", b"", [], [])

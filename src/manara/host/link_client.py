@@ -35,6 +35,7 @@ AHEAD_BYTES = 24 << 20  # handed in and not yet taken by the step
 TAKEN_S = 30.0  # for the step to take what was handed in; then it is pulled again
 OFFSET_NS = 1_000_000_000  # a clock offset that moved by this is told again
 SMALLEST_S = 0.2  # between two pulls that bring nothing
+REFUSED = ("no_agreement", "pruned", "not_your_stream")  # its node is there and will not: people must settle it
 ANSWER_BYTES = 64 << 10  # to a receipt, a statement or a checkpoint
 
 
@@ -178,7 +179,7 @@ class LinkClient:
             try:
                 got = await self._pull(reading)
             except Unreachable as fault:
-                self._say("lost", f"{fault.why}: {fault.detail}", 0)
+                self._say("refused" if fault.why in REFUSED else "lost", f"{fault.why}: {fault.detail}", 0)
                 await self._pause(reading, self._pace.first_s)
                 continue
             except (BadInput, DiskError, OSError) as fault:  # of our own disk: nothing was handed in
@@ -246,8 +247,9 @@ class LinkClient:
             got.close()
             raise Unreachable("encoded", "its answer is compressed; nothing between partners is")
         if got.status != 200:
-            said = await _read(got, ANSWER_BYTES)
-            raise Unreachable(f"status_{got.status}", said[:100].decode("ascii", "replace").strip())
+            said = (await _read(got, ANSWER_BYTES))[:100].decode("ascii", "replace").strip()
+            why = said if said.replace("_", "").isalpha() else f"status_{got.status}"
+            raise Unreachable(why, f"the partner's node answers {got.status}")
         return await _read(got, wire.ANSWER_BYTES)
 
     async def _hand_in(self, reading: _Reading, found: Checked, size: int) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from manara.host import tls
-from manara.host.link_answers import LogReads, answer
+from manara.host.link_answers import PRUNED, LogReads, answer
 from manara.host.link_quota import Meter, Quota
 from manara.host.problems import BadInput
 from manara.link import heads
@@ -92,6 +92,7 @@ class LinkServer:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._refusals = 0
+        self._ends: dict[str, int] = {}  # of streams, when the log last had something new
         self.counts: dict[str, Counter[str]] = {}
         self.handshakes = tls.Failures()
 
@@ -119,6 +120,7 @@ class LinkServer:
                 f"cannot listen: {fault.strerror or fault}", f"{host}:{port}", "is the port in use?"
             ) from None
         self._sweeper = loop.create_task(self._sweep())
+        self.wake()
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -134,7 +136,9 @@ class LinkServer:
         self._threads.shutdown(wait=False)
 
     def wake(self) -> None:
-        """The log has something new: whoever waits is answered. On the loop's thread."""
+        """The log has something new: whoever waits is answered. On the loop's thread, after it was published: while
+        the log is written it lets nobody read, and the loop must not wait for that."""
+        self._ends = self._log.heads()
         self._news.set()
         self._news = asyncio.Event()
 
@@ -257,14 +261,14 @@ class LinkServer:
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self._threads, self._answer, stream, first, size)
         if isinstance(body, str):
-            return _refusal(400, body)
+            return _refusal(410 if body == PRUNED else 400, body)
         return web.Response(body=body, content_type="application/msgpack")
 
     async def _until(self, stream: str, first: int, wait_s: float) -> None:
         """Wait until the stream has an entry at ``first``, or as long as was asked."""
         try:
             async with asyncio.timeout(wait_s):
-                while self._log.heads().get(stream, 0) <= first:
+                while self._ends.get(stream, 0) <= first:
                     await self._news.wait()
         except TimeoutError:
             return
