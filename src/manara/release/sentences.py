@@ -161,6 +161,8 @@ def _obligations_en(rule: Rule) -> list[str]:
         said.append(f"only as a region: a cell with a side of {counted(rule.cell_m, 'metre', 'en')}")
     else:
         said.append("with its precise position")
+    if rule.cell_m and not rule.epoch_s:
+        said.append("once in the shortest epoch that there is for such a cell")
     said += [f"once in an epoch of {span(rule.epoch_s, 'en')}"] if rule.epoch_s else []
     said += [f"delayed by {span(rule.delay_s, 'en')}"] if rule.delay_s else []
     said += [f"at most once in {span(rule.rate_s, 'en')} for each track"] if rule.rate_s else []
@@ -302,6 +304,8 @@ def _obligations_ar(rule: Rule) -> list[str]:
         said.append(f"على هيئة رقعة فقط: خلية بضلع من {counted(rule.cell_m, 'metre', 'ar')}")
     else:
         said.append("بالموقع الدقيق")
+    if rule.cell_m and not rule.epoch_s:
+        said.append("مرة واحدة في أقصر حقبة متاحة لخلية كهذه")
     said += [f"مرة واحدة في كل حقبة من {span(rule.epoch_s, 'ar')}"] if rule.epoch_s else []
     said += [f"بتأخير {span(rule.delay_s, 'ar')}"] if rule.delay_s else []
     said += [f"مرة واحدة على الأكثر لكل مسار في كل {span(rule.rate_s, 'ar')}"] if rule.rate_s else []
