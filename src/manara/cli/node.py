@@ -6,10 +6,14 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from manara.cli import arguments
 from manara.host.problems import BadInput
+
+if TYPE_CHECKING:
+    from manara.host.sharing import Sharing
+    from manara.records.config import NodeConfig
 
 TEMPLATE = """\
 # One node of Manara. Every key: docs/how-to/node-config.md
@@ -102,7 +106,13 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
     from manara.host.running import Face, Running
 
     loaded = config.node_config(args.config)
-    kept = KeptNode(loaded, folder)
+    sharing = _sharing(args.config, loaded, folder) if loaded.partner else None
+    try:
+        kept = KeptNode(loaded, folder, sharing)
+    except BadInput:
+        if sharing is not None:
+            sharing.close()
+        raise
     said = kept.runner.report
     if kept.begun_anew:
         print(f"feeds or sensors changed: the earlier journal is now in {folder / kept.begun_anew}", file=sys.stderr)
@@ -111,11 +121,22 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
     if kept.runner.halted:
         print(f"manara: {folder}: {kept.runner.halted.why}: {kept.runner.halted.detail}", file=sys.stderr)
     face = Face(loaded.title or loaded.name, "live")
-    running = Running(loaded, KeptClock(kept.runner), kept.turn, face, kept.done)
+    running = Running(loaded, KeptClock(kept.runner), kept.turn, face, kept.done, sharing)
     try:
         return await serving.run(running, running.run_live(), args)
     finally:
         kept.close()
+        if sharing is not None:
+            sharing.close()
+
+
+def _sharing(path: Path, loaded: NodeConfig, folder: Path) -> Sharing:
+    from manara.host.clock import WallClock
+    from manara.host.sharing import Sharing
+
+    made = Sharing(loaded, path.parent, folder, WallClock().now_ns)
+    print(f"{loaded.partner}: log {made.log.origin}, {made.log.size:,} leaves", file=sys.stderr)
+    return made
 
 
 def _recovered(said: Any) -> str:

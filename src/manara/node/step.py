@@ -56,7 +56,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
         shown, state.held, state.release, state.ledger, state.link, book, state.config, now_ns
     )
     frames = release.advance(state.release, offered, book, now_ns)
-    effects = release_to_ledger.effects(state.ledger, state.config.partner, frames, agreed, came, inputs, now_ns)
+    effects = release_to_ledger.effects(state.ledger, state.release, frames, agreed, came, inputs, now_ns)
     sends = picture_to_exits.sends(state.exits, shown[OWN][1], now_ns, state.sequence)
 
     shared = to_views.Shared(state.link, state.release, state.ledger)

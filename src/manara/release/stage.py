@@ -23,7 +23,7 @@ from manara.records.directory import Directory, Person
 from manara.records.inputs import Command, Directed, Input
 from manara.records.marking import Codebook
 from manara.records.released import Block, RowTable, Terms
-from manara.release import adversary, channel, document, duty, register, standing, statements
+from manara.release import adversary, cadence, channel, document, duty, register, standing, statements
 from manara.release.channel import InForce, Offer
 from manara.release.document import Admitted
 from manara.release.never import may_fuse, never_bits
@@ -47,6 +47,7 @@ class Told:
     terms: tuple[Terms, ...] = ()
     blocks: tuple[Block, ...] = ()
     subject: str = ""
+    padded: bool = False  # to the size of all frames of its stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,7 @@ class State:
     standings: standing.Standings = field(default_factory=standing.init)
     documents: dict[str, Admitted] = field(default_factory=dict)
     channels: dict[str, channel.State] = field(default_factory=dict)  # by recipient
+    cadences: dict[str, cadence.CadenceState] = field(default_factory=dict)  # by stream
     envelopes: dict[str, bytes] = field(default_factory=dict)  # direction -> the statement that moved it last
     said: dict[str, tuple[str, str]] = field(default_factory=dict)  # recipient -> policy and phase last told
     beaten_ns: dict[str, int] = field(default_factory=dict)  # recipient -> last frame of any kind
@@ -161,8 +163,8 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ..
 
 
 def _concerned(state: State, verified: Verified) -> tuple[str, ...]:
-    """The releaser of an agreement towards us, if persons of ours move it. Of our own agreements the recipient learns by
-    the frames of its stream."""
+    """The releaser of an agreement towards us, if persons of ours move it. Of our own agreements the recipient learns
+    by the frames of its stream."""
     sha256 = getattr(verified.statement, "agreement", "")
     ours = any(one.partner == state.own for one in verified.persons)
     found = state.documents.get(sha256)
@@ -305,12 +307,15 @@ def _heartbeat(state: State, recipient: str, now_ns: int) -> list[Told]:
 def _frame(state: State, force: InForce, filled: channel.Filled, now_ns: int) -> list[Told]:
     """The tick's one frame: a batch, or why there is none. Without constant cadence, only when there is something."""
     recipient = force.agreement.recipient
-    stream, phase = _stream(state, recipient), phase_name(force.phase)
+    stream, phase, constant = _stream(state, recipient), phase_name(force.phase), force.agreement.constant_cadence
     if filled.blocks:
         state.beaten_ns[recipient] = now_ns
-        return [Told(stream, "batch", force.sha256, phase, filled.terms, filled.blocks)]
+        return [Told(stream, "batch", force.sha256, phase, filled.terms, filled.blocks, padded=constant)]
     if "warming" in filled.withheld or "too_many_views" in filled.withheld:
-        return [Told(stream, "withheld", force.sha256, phase, subject=next(iter(filled.withheld)))]
+        why = next(iter(filled.withheld))
+        return [Told(stream, "withheld", force.sha256, phase, subject=why, padded=constant)]
+    if constant:
+        return [Told(stream, "batch", force.sha256, phase, padded=True)]
     return _heartbeat(state, recipient, now_ns)
 
 
@@ -320,6 +325,7 @@ def dump(state: State) -> dict[str, Any]:
         "directory": state.directory_text,
         "standings": standing.dump(state.standings),
         "documents": [[one.attachment, msgspec.to_builtins(one.persons)] for one in state.documents.values()],
+        "cadences": {name: cadence.dump(one) for name, one in state.cadences.items()},
         "channels": {name: channel.dump(one) for name, one in state.channels.items()},
         "envelopes": dict(state.envelopes),
         "said": {name: list(one) for name, one in state.said.items()},
@@ -344,6 +350,7 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         directory_text=plain["directory"],
         standings=standing.load(plain["standings"]),
         documents={one.document.sha256: one for one in admitted},
+        cadences={name: cadence.load(one) for name, one in plain["cadences"].items()},
         channels={name: channel.load(one) for name, one in plain["channels"].items()},
         envelopes=dict(plain["envelopes"]),
         said={name: (one[0], one[1]) for name, one in plain["said"].items()},

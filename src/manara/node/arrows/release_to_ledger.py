@@ -31,6 +31,7 @@ from manara.records.inputs import (
     Witnessed,
 )
 from manara.records.released import Block, Entry, Head
+from manara.release import cadence
 from manara.release import stage as release
 from manara.release.stage import Told
 
@@ -48,7 +49,7 @@ def _grown(state: ledger.State, inputs: Iterable[Input]) -> None:
 
 def effects(
     state: ledger.State,
-    own: str,
+    released: release.State,
     told: Sequence[Told],
     agreed: release.Agreed,
     arrived: link.Outbox,
@@ -65,8 +66,8 @@ def effects(
     ]
     acknowledged = [*arrived.receipts, *((_releaser(one), _done(one)) for one in inputs if isinstance(one, Erased))]
     made += [Acknowledge(0, partner, statement) for partner, statement in acknowledged]
-    entries = _statements(state, own, agreed, [one for _, one in acknowledged], inputs, now_ns) if own else []
-    entries += [_entry(state, one, now_ns) for one in told]
+    said = _statements(released.own, agreed, [one for _, one in acknowledged], inputs) if released.own else []
+    entries = [_entry(state, released, one, now_ns) for one in (*said, *told)]
     made += [Publish(0, now_ns, tuple(entries))] if entries else []
     return tuple(made)
 
@@ -79,20 +80,13 @@ def numbered(made: Iterable[Effect], sequence: int) -> tuple[Effect, ...]:
     )
 
 
-def _statements(
-    state: ledger.State,
-    own: str,
-    agreed: release.Agreed,
-    signed: Sequence[bytes],
-    inputs: Sequence[Input],
-    now_ns: int,
-) -> list[Entry]:
+def _statements(own: str, agreed: release.Agreed, signed: Sequence[bytes], inputs: Sequence[Input]) -> list[Told]:
     """The node's own stream: what persons decided, what came, what was acknowledged on either side."""
     said = [envelope.decode("utf-8", "replace") for envelope in agreed.statements]
     said += [one.envelope.decode("utf-8", "replace") for one in inputs if isinstance(one, Answered)]
     said += [one.decode("utf-8") for one in signed]
     said += _received([one for one in inputs if isinstance(one, Arrived)])
-    return [_entry(state, Told(own, "statement", subject=one), now_ns) for one in said]
+    return [Told(own, "statement", subject=one) for one in said]
 
 
 def _received(arrived: Sequence[Arrived]) -> list[str]:
@@ -124,8 +118,10 @@ def _done(one: Erased) -> bytes:
     return rfc8785.dumps(said)
 
 
-def _entry(state: ledger.State, told: Told, now_ns: int) -> Entry:
+def _entry(state: ledger.State, released: release.State, told: Told, now_ns: int) -> Entry:
+    """One frame at its place; padded to the size of its stream where the agreement asks for it."""
     offset = ledger.place(state, told.stream)
+    shape = tuple((one.table, one.width, _count(one)) for one in told.blocks)
     head = Head(
         kind=told.kind,
         stream=told.stream,
@@ -134,10 +130,19 @@ def _entry(state: ledger.State, told: Told, now_ns: int) -> Entry:
         policy=told.policy,
         phase=told.phase,
         terms=told.terms,
-        blocks=tuple((one.table, one.width, _count(one)) for one in told.blocks),
+        blocks=shape,
         subject=told.subject,
     )
-    return Entry(told.stream, offset, heads.encode(head), told.blocks)
+    if not told.padded:
+        return Entry(told.stream, offset, heads.encode(head), told.blocks)
+
+    def filled(pads: cadence.Pads) -> bytes:
+        return heads.encode(msgspec.structs.replace(head, blocks=(*shape, *pads)))
+
+    held = released.cadences.setdefault(told.stream, cadence.init())
+    pads = cadence.fill(held, cadence.cost(shape), lambda one: len(filled(one)), now_ns, released.secret)
+    blocks = (*told.blocks, *cadence.blocks(pads, bytes(cadence.noise_bytes(pads))))
+    return Entry(told.stream, offset, filled(pads), blocks)
 
 
 def _count(block: Block) -> int:
