@@ -61,6 +61,7 @@ SQUARE = "[[1.0, 1.0], [1.0, 2.0], [2.0, 2.0]]"
 CHANGES = [
     ("version = 3", "version = 0", "version"),
     ("version = 3", 'version = "3"', "version"),
+    ("version = 3", "version = 99999999999999999999", "version"),
     ("version = 3", "version = 3\ncolour = 1", ""),
     ('id = "belora"', 'id = "arvena"', "partners[1].id"),
     ('id = "belora"', 'id = "Belora"', "partners[1].id"),

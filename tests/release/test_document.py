@@ -47,6 +47,7 @@ CHANGES = [
     ('not_before = "2026-01-01T00:00:00Z"', 'not_before = "tomorrow"', "not_before"),
     ('not_after = "2027-01-01T00:00:00Z"', 'not_after = "2025-01-01T00:00:00Z"', "not_after"),
     ('not_after = "2027-01-01T00:00:00Z"', 'not_after = 2027-01-01T00:00:00Z', "not_after"),
+    ('not_after = "2027-01-01T00:00:00Z"', 'not_after = "9999-12-31T23:59:59Z"', "not_after"),
     ('treaty_sha256 = "01', 'treaty_sha256 = "XX', "treaty_sha256"),
     ('prevailing = "ar"', 'prevailing = "fr"', "prevailing"),
     ('purposes = ["safety_of_life", "search_and_rescue"]', 'purposes = ["strike"]', "purposes"),

@@ -121,6 +121,24 @@ def test_what_would_not_be_written_alike_is_refused(text):
     assert why(statements.envelope(text.encode(), [made])) in {"malformed", "not_canonical"}
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        Recall(stream="s", tracks=("18446744073709551616",), to_ns="1"),
+        Recall(stream="s", tracks=("1",), to_ns="9223372036854775808"),
+        Receipt(stream="s", next="18446744073709551616", root=SHA, size="1"),
+        HoldPlace(name="n", originator="o", tracks=("1",), from_ns="9223372036854775808", to_ns="1"),
+    ],
+)
+def test_a_number_beyond_a_machine_word_is_refused(statement):
+    assert why(signed(statement, "arvena.chief")) == "malformed"
+
+
+def test_the_largest_numbers_are_taken():
+    most = Recall(stream="s", tracks=("18446744073709551615",), to_ns="9223372036854775807")
+    assert isinstance(statements.verify(signed(most, "arvena.chief"), BOOK), Verified)
+
+
 def test_the_same_statement_written_well_is_taken():
     """The refusals above are not of the type itself."""
     text = b'{"after":"","count":"1","nonce":"","recall":"' + SHA.encode() + b'","stream":"s","type":"recall.done"}'

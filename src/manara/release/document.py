@@ -32,7 +32,7 @@ NAMES_MAX = 63
 SECONDS_MAX = 0xFFFFFFFF
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SHA = re.compile(r"[0-9a-f]{64}")
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_UTC = re.compile(r"(?:19[7-9]|20\d|21\d)\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # Signs that are not seen, or that turn the direction of what follows: a document must read as it stands.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _TURNED = re.compile(f"{_UNSEEN.pattern}|[\t\n\r]")  # within one value a line does not end either
@@ -82,7 +82,7 @@ def document_sha256(text: bytes) -> str:
 
 
 def utc_ns(text: str) -> int | None:
-    """Nanoseconds of a time written as 2026-11-23T00:00:00Z; None for anything else.
+    """Nanoseconds of a time written as 2026-11-23T00:00:00Z, from 1970 to 2199; None for anything else.
 
     >>> utc_ns("1970-01-02T00:00:00Z"), utc_ns("tomorrow")
     (86400000000000, None)

@@ -32,6 +32,7 @@ from manara.release.toml_lines import line_of, lines_of
 PREFIX = b"manara/directory/v1\n"
 DIRECTORY_BYTES = 4 << 20
 WITNESSES_MAX = 63
+VERSION_MAX = 0x7FFFFFFF
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _PERSON = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -102,8 +103,8 @@ def _wrong(row: Any, kind: Any, at: str) -> Iterator[Fault]:
 
 def check(one: Directory) -> Iterator[Fault]:
     """What the types cannot say."""
-    if one.version < 1:
-        yield Fault(0, "version", "counts from 1")
+    if not 1 <= one.version <= VERSION_MAX:
+        yield Fault(0, "version", f"counts from 1 to {VERSION_MAX}")
     if len(one.witnesses) > WITNESSES_MAX:
         yield Fault(0, "witnesses", f"at most {WITNESSES_MAX}")
     partners = {p.id for p in one.partners}

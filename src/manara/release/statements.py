@@ -24,6 +24,8 @@ PREFIX = b"manara/statement/v1\n"
 ENVELOPE_BYTES = 65_536
 SIGNATURES_MAX = 16
 TRACKS_MAX = 1_000
+_WORD_MAX, _TIME_MAX = (1 << 64) - 1, (1 << 63) - 1
+_NUMBERS = ("from_ns", "to_ns", "before_ns", "count", "next", "size", "old_size")
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Link = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
@@ -255,7 +257,20 @@ def read(data: bytes) -> tuple[Envelope, AnyStatement] | Refusal:
         return inner
     if not is_canonical(text):
         return Refusal("not_canonical", "The statement is not RFC 8785 JSON of integers and strings.")
+    if not _in_range(inner):
+        return Refusal("malformed", "Not a statement: a number is larger than 64 bits hold.")
     return outer, inner
+
+
+def _in_range(statement: AnyStatement) -> bool:
+    """Times fit 63 bits, other numbers 64: what takes them further counts in machine words."""
+    for name in statement.__struct_fields__:
+        value = getattr(statement, name)
+        found = value if isinstance(value, tuple) else (value,) if name in _NUMBERS else ()
+        most = _TIME_MAX if name.endswith("_ns") else _WORD_MAX
+        if any(one.isdecimal() and int(one) > most for one in found):
+            return False
+    return True
 
 
 def is_canonical(text: bytes) -> bool:
