@@ -118,22 +118,18 @@ def diff(old: Agreement, new: Agreement, book: Codebook, *, overlaps: dict[str, 
 
 
 def _fields(old: Agreement, new: Agreement) -> Iterator[FieldChange]:
-    sides = [msgspec.to_builtins(one) for one in (old, new)]
     rules = [{rule.id: rule for rule in one.rules} for one in (old, new)]
-    for side in sides:
-        side.pop("rules", None)
-    yield from _changed("", *sides)
+    yield from _changed("", *(msgspec.structs.replace(one, rules=()) for one in (old, new)))
     for name in [*rules[0], *(name for name in rules[1] if name not in rules[0])]:
-        pair = [msgspec.to_builtins(side[name]) if name in side else None for side in rules]
-        yield from _changed(f"rules.{name}", *pair)
+        yield from _changed(f"rules.{name}", *(side.get(name) for side in rules))
 
 
 def _changed(at: str, old: Any, new: Any) -> Iterator[FieldChange]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _changed(f"{at}.{key}" if at else key, old.get(key), new.get(key))
+    if isinstance(old, msgspec.Struct) and isinstance(new, msgspec.Struct):
+        for name in old.__struct_fields__:
+            yield from _changed(f"{at}.{name}" if at else name, getattr(old, name), getattr(new, name))
     elif old != new:
-        yield FieldChange(at, old, new)
+        yield FieldChange(at, msgspec.to_builtins(old), msgspec.to_builtins(new))
 
 
 def _lay(
