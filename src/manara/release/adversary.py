@@ -123,6 +123,8 @@ def note(shadow: Shadow, track_id: U8, cells: U8, at_ns: I8) -> None:
     """Remember that these cells were told of these tracks for these times. In: valid cells, each track once."""
     if len(track_id) == 0:
         return
+    if len(shadow.track) + len(track_id) > TRACKS_MAX // 2:
+        forget(shadow, int(at_ns.max()))
     _add(shadow, track_id)
     row, known = _rows(shadow, track_id)
     row, cells, at_ns = row[known], cells[known], at_ns[known]

@@ -55,6 +55,10 @@ def push(waiting: Waiting, rows: Rows, subjects: U8, tag: U4, due_ns: I8) -> Non
     """Let rows wait until their time; those beyond the bound are refused, the newest first."""
     room = max(WAITING_MAX - len(waiting.rows), 0)
     waiting.refused += max(len(rows) - room, 0)
+    if len(waiting.rows) == 0:
+        waiting.rows, waiting.subjects = rows[:room], subjects[:room]
+        waiting.tag, waiting.due_ns = tag[:room], due_ns[:room]
+        return
     waiting.rows = np.concatenate([waiting.rows, rows[:room]])
     waiting.subjects = np.concatenate([waiting.subjects, subjects[:room]])
     waiting.tag = np.concatenate([waiting.tag, tag[:room]])
@@ -82,6 +86,10 @@ def decide_again(waiting: Waiting, track_id: U8, chosen: Any, tag: U4) -> int:
 def pop(waiting: Waiting, now_ns: int) -> Leaving:
     """What leaves at this tick, in the order in which it came."""
     due = waiting.due_ns <= now_ns
+    if due.all():  # as it mostly is: nothing is copied
+        out = Leaving(waiting.rows, waiting.subjects, waiting.tag)
+        _keep(waiting, slice(0, 0))
+        return out
     out = Leaving(waiting.rows[due], waiting.subjects[due], waiting.tag[due])
     if due.any():
         _keep(waiting, ~due)
