@@ -16,6 +16,7 @@ from tests.doubles.key_disk import KeyDisk
 
 from manara.host.disk import FolderDisk
 from manara.host.log_store import LogStore
+from manara.host.problems import BadInput
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, cosign, entry, note, tiles, tree
 from manara.node.durable.disk import DiskError
@@ -403,6 +404,9 @@ def test_exported_tiles_are_the_log_and_a_second_export_writes_only_what_is_new(
     leaves = tiles.parse_bundle(read("tile/entries/000"), 256) + tiles.parse_bundle(read("tile/entries/001.p/44"), 44)
     assert said.root == tree.root(map(tree.leaf_hash, leaves)) == log.root
     assert tree.root_at(tiles.TileHashes(read, 300), 300) == log.root
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BadInput, match="no folder"):
+        log.export_tiles(tmp_path / "file" / "below")
 
 
 def test_on_a_real_disk_the_log_is_there_for_the_next_process_and_let_go(tmp_path):

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from manara.host import files
 from manara.host import log_segments as segments
 from manara.host import log_ticks as ticks
 from manara.host.disk import FolderDisk
@@ -29,9 +30,10 @@ from manara.host.log_retention import Removed, Retention
 from manara.host.log_segments import Cosigned, Header, Segments
 from manara.host.log_ticks import KeptEntry, KeptTick
 from manara.host.log_tree import LogTree
+from manara.host.problems import BadInput
 from manara.host.vault import HOUR_NS, Vault
 from manara.ledger import checkpoint, note, tiles, tree
-from manara.node.durable.disk import Disk, DiskError
+from manara.node.durable.disk import Disk
 from manara.records.directory import Directory
 from manara.records.inputs import Published
 from manara.records.released import Delivery, Entry
@@ -330,23 +332,19 @@ class LogStore:
 
     def export_tiles(self, folder: Path) -> int:
         """Write the log as C2SP tlog-tiles: static files for anybody's web server or a one-way copy; only what is not
-        there yet. Gives the number of files written. Raises DiskError."""
+        there yet. Gives the number of files written. Raises BadInput."""
         with self._lock:
-            size, newest, written = self.size, self.checkpoint(), 0
-            for one in tiles.new_tiles(0, size):
-                path = folder / one.path()
-                if path.exists():
-                    continue
-                first = one.number * tiles.FULL
-                if one.level == tiles.ENTRIES:
-                    content = tiles.bundle_bytes(self._tree.leaves(first, first + one.width))
-                else:
-                    content = tiles.tile_bytes(self._tree.hashes, one)
-                _write(path, content)
+            log, newest, wanted, written = self._tree, self.checkpoint(), tiles.new_tiles(0, self.size), 0
+        for one in wanted:
+            path = folder / one.path()
+            if not path.exists():
+                with self._lock:  # never while a file is written: the node goes on publishing
+                    content = _tile(log, one)
+                _put(path, content)
                 written += 1
-            if newest:
-                _write(folder / "checkpoint", newest)  # last: it promises the tiles
-            return written
+        if newest:
+            _put(folder / "checkpoint", newest)  # last: it promises the tiles
+        return written
 
     def close(self) -> None:
         """Let go of the disks of log and key table."""
@@ -463,11 +461,15 @@ def _signatures(signed: bytes) -> int:
     return signed.rpartition(b"\n\n")[2].count(b"\n")
 
 
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f"{path.name}.new")
+def _tile(log: LogTree, one: tiles.Tile) -> bytes:
+    if one.level == tiles.ENTRIES:
+        return tiles.bundle_bytes(log.leaves(one.number * tiles.FULL, one.number * tiles.FULL + one.width))
+    return tiles.tile_bytes(log.hashes, one)
+
+
+def _put(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
     except OSError as fault:
-        raise DiskError("io", f"{path}: {fault.strerror}") from None
+        raise BadInput(f"no folder: {fault.strerror}", str(path.parent), "name a folder of your own") from None
+    files.write(path, content)
