@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manara.cli import arguments, handing
+from manara.cli import agreement_rules, arguments, handing
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from manara.release.statements import AnyStatement
 
 PHASES = ("warning_only", "interim", "full")
-RULES = "manara.cli.agreement_rules"
 
 
 def add(commands: arguments.Commands) -> None:
@@ -48,10 +45,13 @@ def add(commands: arguments.Commands) -> None:
     submit.add_argument("--wait", type=float, default=10.0, metavar="S", help="seconds to wait for the node (10)")
     submit.add_argument("--json", action="store_true", help="the answer as JSON")
     submit.set_defaults(run=run_submit)
-    if importlib.util.find_spec(RULES):
-        agreement_rules = importlib.import_module(RULES)
-        for extra in ("add_check", "add_explain", "add_diff", "add_preview"):
-            getattr(agreement_rules, extra)(inner)
+    for more in (
+        agreement_rules.add_check,
+        agreement_rules.add_explain,
+        agreement_rules.add_diff,
+        agreement_rules.add_preview,
+    ):
+        more(inner)
 
 
 def _add_show(inner: arguments.Commands) -> None:
