@@ -14,6 +14,7 @@ from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from manara.records.agreement import RULES_MAX, Agreement, Phase, Rule
 from manara.records.columns import U1, U4, U8
@@ -337,7 +338,8 @@ def judge(duties: Duties, matched: U8, failed: U1, domain: U1) -> Decisions:
     ).astype(np.uint8)  # fmt: skip
     closed = (failed & BOUNDS[Denial.NEVER]) != 0
     denial[closed] = Denial.NEVER
-    return _closed(Decisions(denial == 0, matched, denial, duty))
+    _close(duty, np.flatnonzero(denial))
+    return Decisions(denial == 0, matched, denial, duty)
 
 
 def _meetable(duty: Obligations, domain: U1) -> Bools:
@@ -353,18 +355,14 @@ def _table(program: Program) -> Decisions:
     return judge(program.duties, whole.matched[program.which], whole.failed[program.which], whole.domain)
 
 
-def _closed(decided: Decisions) -> Decisions:
-    """The same, with the strictest obligations where nothing goes."""
-    no = ~decided.allowed
-    if no.any():
-        duty = decided.obligations
-        for name in LARGEST:
-            getattr(duty, name)[no] = _U4
-        for name in ("retention_s", "purpose", "onward"):
-            getattr(duty, name)[no] = 0
-        duty.pseudonym_s[no] = 1
-        duty.strip[no] = ALL_STRIPS
-    return decided
+def _close(duty: Obligations, rows: NDArray[np.intp]) -> None:
+    """Put the strictest obligations where nothing goes."""
+    for name in LARGEST:
+        getattr(duty, name)[rows] = _U4
+    for name in ("retention_s", "purpose", "onward"):
+        getattr(duty, name)[rows] = 0
+    duty.pseudonym_s[rows] = 1
+    duty.strip[rows] = ALL_STRIPS
 
 
 def decide(program: Program, marking: Marking, now_ns: int) -> Decisions:
@@ -376,13 +374,19 @@ def decide(program: Program, marking: Marking, now_ns: int) -> Decisions:
     duty.purpose[:] &= marking.purpose
     duty.onward[:] &= marking.onward
     foreign = (marking.originator != OWN) & (marking.onward >> np.uint64(program.recipient) & np.uint64(1) == 0)
-    for no, why in (
+    reasons = (
         (foreign, Denial.MARKING_ONWARD),
         (np.int64(now_ns) > marking.expires_ns, Denial.EXPIRED),
         (duty.purpose == 0, Denial.PURPOSE),
-    ):
-        denial[no & (denial == 0)] = why
-    return _closed(Decisions(denial == 0, np.take(table.matched, where, axis=0), denial, duty))
+    )
+    open_still = denial == 0
+    late = np.flatnonzero(open_still & (reasons[0][0] | reasons[1][0] | reasons[2][0]))
+    if len(late):  # the table has closed its own already
+        for no, why in reversed(reasons):
+            denial[late[no[late]]] = why
+        _close(duty, late)
+        open_still[late] = False
+    return Decisions(open_still, np.take(table.matched, where, axis=0), denial, duty)
 
 
 _COLUMNS = tuple(Obligations.__dataclass_fields__)
