@@ -216,3 +216,23 @@ def test_noise_of_the_format_is_never_less_than_the_trackers():
         assert stripped >= model.q_m2ps3
     assert len(increment.Q_M2PS3) == len(Kind)
     assert len(increment.Q_DOMAIN_M2PS3) == len(Domain)
+
+
+def test_the_vector_of_the_specification(repository):
+    import json
+    import math
+
+    page = (repository / "docs/spec/increments.md").read_text("utf-8")
+    said = json.loads(page.split("```json\n")[1].split("```")[0])
+    sender, link = Sender(np.random.Generator(np.random.Philox(1)), 15.0), Link(15.0)
+    at = geodesy.nvector(math.radians(12.5), math.radians(-38.125))
+    sender.place = np.array([*at, 0.0, 40.0, 0.0])
+    sender.cov[0] = np.diag([2_500.0, 2_500.0, 25.0, 25.0])[UPPER]
+    link.tell(sender)
+    sender.advance(4.0)
+    sender.rng = type("Fixed", (), {"multivariate_normal": staticmethod(lambda *_: (20.0, 0.0))})
+    sender.measure(30.0)
+    gain, moved, begin, taken = link.tell(sender)
+    assert (begin, taken) == (1_000 * NS, 1)
+    got = {"gain_ee": gain[0], "moved_e_m": moved[0], "held_ee_m2": link.ends[1][1][0, 0]}
+    assert got == pytest.approx(said, rel=2e-3)
