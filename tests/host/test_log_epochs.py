@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.doubles.a_log import ORIGIN, an_entry, proves, publish, store
+from tests.doubles.a_log import ORIGIN, all_of, an_entry, plain, proves, publish, store
 from tests.doubles.key_disk import KeyDisk
 
 from manara.host.keys import FileSigner
 from manara.host.log_store import LogStore, MustNotSign
 from manara.ledger import checkpoint, note
+from manara.node.durable.disk import DiskError
 from manara.records.directory import Directory, Person
 from manara.release import statements
 
@@ -20,6 +23,41 @@ def restored(disk: KeyDisk) -> KeyDisk:
     for name in disk.names():
         copy.write_whole(name, disk.read(name, 0, disk.size(name)))
     return copy
+
+
+def outcome(disk: KeyDisk, newest: bytes, before: dict[str, list[object]]) -> str:
+    """What a node, its witness and its recipients see of a disk on which something may have rotted."""
+    try:
+        log = store(disk)
+        if log.behind(newest):
+            return "a witness shows it"
+        found = all_of(log)
+    except DiskError as fault:
+        return (
+            "said" if (fault.kind == "io" and "mn" in fault.detail) or "leaf" in fault.detail else f"unclear: {fault}"
+        )
+    if [one for each in found.values() for one in each if proves(log, one)]:
+        return "recipients see it"
+    return "sound" if {name: list(map(plain, each)) for name, each in found.items()} == before else "UNSEEN"
+
+
+def test_row_22_a_flipped_bit_anywhere_is_said_mended_or_shown_and_never_unseen():
+    disk = KeyDisk()
+    log = store(disk)
+    for number in range(8):
+        publish(log, number)
+    log.erase("arvena", 2, 0, 1)
+    newest, before = log.checkpoint(), {name: list(map(plain, each)) for name, each in all_of(log).items()}
+    seen: dict[str, int] = {}
+    chance = random.Random(5)
+    for _ in range(150):
+        copy = restored(disk)
+        name = chance.choice(copy.names())
+        copy.rot(name, chance.randrange(copy.size(name)))
+        what = outcome(copy, newest, before)
+        seen[what] = seen.get(what, 0) + 1
+    assert set(seen) <= {"said", "a witness shows it", "recipients see it", "sound"}, seen
+    assert min(seen[one] for one in ("said", "a witness shows it", "sound")) > 5, seen
 
 
 def lived_on() -> tuple[LogStore, LogStore]:
