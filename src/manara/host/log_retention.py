@@ -28,8 +28,9 @@ class Removed(NamedTuple):
     def __add__(self, other: object) -> Removed:
         if not isinstance(other, Removed):
             return NotImplemented
-        counts = [a + b for a, b in zip(self[:4], other[:4], strict=True)]
-        return Removed(*counts, tuple(sorted({*self.holds, *other.holds})))
+        holds = tuple(sorted({*self.holds, *other.holds}))
+        rows, pruned = self.rows + other.rows, self.pruned + other.pruned
+        return Removed(rows, pruned, self.keys + other.keys, self.held + other.held, holds)
 
 
 class Retention:
