@@ -182,7 +182,8 @@ class Running:
             await asyncio.sleep(wall_s)
             return False
         try:
-            await asyncio.wait_for(self._sharing.wake.wait(), wall_s)
+            async with asyncio.timeout(wall_s):  # wait_for may swallow a cancellation that comes with the event
+                await self._sharing.wake.wait()
         except TimeoutError:
             return False
         await asyncio.sleep(GATHER_S)

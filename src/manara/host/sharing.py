@@ -111,9 +111,7 @@ class Sharing:
             raise BadInput(str(fault), str(folder)) from None
         self.memory = FolderMemory(folder / "partners", now_ns)
         logs = {one.name: (one,) for one in map(log_key, self._others())}
-        self.witness = WitnessDesk(
-            FolderDisk(folder / "witness"), self.keys.witness, witness_name(config.partner), logs
-        )
+        self.witness = WitnessDesk(self._disks[2], self.keys.witness, witness_name(config.partner), logs)
         self.wake = asyncio.Event()
         self.trouble = ""
         self._views = Views()
