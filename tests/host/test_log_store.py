@@ -15,7 +15,7 @@ from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
 from manara.host.disk import FolderDisk
-from manara.host.log_store import LogStore
+from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, cosign, entry, note, tiles, tree
@@ -115,7 +115,7 @@ def test_a_repeated_effect_is_known_though_a_new_segment_has_just_begun():
 @pytest.mark.parametrize("places", [[1], [0, 0], [0, 2], [-1]])
 def test_places_never_skip_and_never_repeat(places):
     log = store(KeyDisk())
-    with pytest.raises(ValueError, match="comes next"):
+    with pytest.raises(MustNotSign, match="comes next"):
         log.publish(0, 1, [Entry("a>b", place, b"{}") for place in places])
     assert log.size == 0
 

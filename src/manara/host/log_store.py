@@ -46,7 +46,8 @@ NOTES_MAX = 256  # newest checkpoints whose cosignatures are collected
 
 
 class MustNotSign(Exception):
-    """The log must not grow: a witness has seen more of it than we have. One sentence for a person."""
+    """The log must not grow: a witness has seen more of it than we have, or what is to be published does not continue
+    it. One sentence for a person."""
 
 
 class Head(NamedTuple):
@@ -188,7 +189,8 @@ class LogStore:
         """Put a tick's entries into the log: one leaf, durable and signed when it returns. A repeated effect gives the
         answer of the first time. ``foreign``: subjects of another originator, whose keys they lie under.
 
-        Raises DiskError, MustNotSign; ValueError for a place that skips or repeats, which is our own fault.
+        Raises DiskError, and MustNotSign, also for a place that skips or repeats: a journal that began anew beside an
+        older log.
         """
         with self._lock:
             self._check()
@@ -370,13 +372,11 @@ class LogStore:
     def _check_places(self, entries: Sequence[Entry]) -> None:
         ahead: dict[str, int] = {}
         for one in entries:
-            known = one.stream in ahead or one.stream in self._heads
             wanted = ahead.get(one.stream, self._heads.get(one.stream, 0))
             jumped = self.epoch > 1 and not self._edge.size and one.stream not in ahead and one.offset >= wanted
             if one.offset != wanted and not jumped:
-                raise ValueError(
-                    f"{one.stream}: place {one.offset} where {wanted} comes next" + ("" if known else " (new)")
-                )
+                where = f"{one.stream}: place {one.offset} where {wanted} comes next"
+                raise MustNotSign(f"{where}; journal and log are not of one life")
             ahead[one.stream] = one.offset + 1
 
     def _begin_segment(self, now_ns: int, statement: bytes = b"") -> None:
