@@ -83,7 +83,7 @@ class Log:
 
     def read(self, stream: str, first: int, max_entries: int, max_bytes: int) -> list[Delivery]:
         """Entries from an offset on."""
-        return self.streams[stream][first : first + min(max_entries, max_bytes // ROW)]
+        return self.streams[stream][first : first + min(max_entries, max(max_bytes // ROW, 1))]
 
     def heads(self) -> dict[str, int]:
         """Where each stream ends."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.doubles.link_pair import STREAM
 from tests.doubles.log import T0, MemoryLog
 
-from manara.host import link_file
+from manara.host import link_answers, link_file
 from manara.host.link_checks import Asked, Refusal, Remembered, check
 from manara.host.link_memory import FolderMemory
 from manara.host.problems import BadInput
@@ -35,7 +35,8 @@ def take_in(path, log, last=NOTHING, first=0):
 
 
 def test_row_19_a_stream_goes_by_file_in_pieces_and_each_entry_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(wire, "ENTRIES_MAX", 3)
+    monkeypatch.setattr(link_answers, "PULL_ENTRIES", 3)
+    monkeypatch.setattr(link_answers, "READ_ENTRIES", 2)
     log = grown(10)
     one = link_file.export(log, STREAM, 0, tmp_path / "one.mnl", T0)
     assert (one.entries, one.next, one.size) == (10, 10, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import time
 
@@ -237,6 +238,23 @@ def test_who_dawdles_is_cut_off(tmp_path, monkeypatch):
         writer.close()
         assert server.counts[""]["dawdles"] == 1
         assert server.counts["belora"]["slow_body"] == 1
+
+    run(tmp_path, play)
+
+
+def test_who_does_not_take_his_answer_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(link_server, "WRITE_S", 0.3)
+
+    async def play(pair, server):
+        for _ in range(8):
+            pair.log.publish(STREAM, rows=30_000)
+        call = socket.create_connection(("127.0.0.1", pair.port))
+        wrapped = await asyncio.to_thread(pair.context().wrap_socket, call)
+        await asyncio.to_thread(wrapped.sendall, f"GET {PULL} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        try:
+            await until(lambda: server.counts.get("belora", {}).get("slow_reader"), 10)  # and reads nothing
+        finally:
+            wrapped.close()
 
     run(tmp_path, play)
 

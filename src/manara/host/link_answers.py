@@ -9,7 +9,9 @@ from manara.ledger import checkpoint
 from manara.link import wire
 from manara.records.released import Delivery
 
-PULL_BYTES = 8 << 20  # of an answer's rows, unless one entry alone has more
+PULL_ENTRIES = 1_024  # of an answer
+PULL_BYTES = 8 << 20  # of its rows, unless one entry alone has more
+READ_ENTRIES = 32  # at once: while the log is read nothing is published
 PRUNED = "pruned"  # the entries that were asked for are older than what is kept: people must settle it
 
 
@@ -40,7 +42,7 @@ class LogReads(Protocol):
 def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int) -> bytes | str:
     """The bytes of an answer, or why there is none. ``size``: of the newest checkpoint that the asker knows."""
     following = log.heads().get(stream, 0)
-    found = log.read(stream, first, wire.ENTRIES_MAX, PULL_BYTES) if first < following else []
+    found = _read(log, stream, first, following)
     signed = log.checkpoint()
     if first < following and not found:
         return PRUNED
@@ -53,6 +55,20 @@ def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int) -> by
     found = [one for one in found if one.leaf < grown]
     paths = [(leaf, b"".join(log.inclusion(leaf, grown))) for leaf in sorted({one.leaf for one in found})]
     return wire.encode(stream, following, now_ns, signed, b"".join(whole_path(log, size, grown)), paths, found)
+
+
+def _read(log: LogReads, stream: str, first: int, following: int) -> list[Delivery]:
+    """Entries for one answer, read in small pieces."""
+    found: list[Delivery] = []
+    size, end = 0, min(following, first + PULL_ENTRIES)
+    while first + len(found) < end and size < PULL_BYTES:
+        at = first + len(found)
+        some = log.read(stream, at, min(READ_ENTRIES, end - at), PULL_BYTES - size)
+        if not some:
+            break
+        found += some
+        size += sum(len(block.rows) for one in some for block in one.blocks) + sum(len(one.head) for one in some)
+    return found
 
 
 def whole_path(log: LogReads, old: int, new: int) -> list[bytes]:

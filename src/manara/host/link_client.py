@@ -30,6 +30,7 @@ from manara.records.inputs import Input, LinkState, Refused
 from manara.records.reject import Reject
 
 CONNECT_S = 10.0
+LONGEST_S = 600.0  # one answer over a slow line, as long as something comes
 SILENCE_S = 10.0  # beyond the wait that was asked for: then the link counts as dead
 AHEAD_BYTES = 24 << 20  # handed in and not yet taken by the step
 TAKEN_S = 30.0  # for the step to take what was handed in; then it is pulled again
@@ -235,7 +236,7 @@ class LinkClient:
         asked = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
         try:
             async with (
-                asyncio.timeout(2 * silence_s + CONNECT_S),
+                asyncio.timeout(LONGEST_S),
                 self._open().get(url, timeout=asked, allow_redirects=False) as got,
             ):
                 return await self._body(got)

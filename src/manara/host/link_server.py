@@ -33,7 +33,8 @@ WAIT_MAX_S = 60.0
 FIRST_S = 10.0  # from the connection to the first whole request
 IDLE_S = 75.0  # between requests
 BODY_S = 10.0  # for a body to come
-WRITE_S = 30.0  # for an answer to be taken
+WRITE_S = 30.0  # for a piece of an answer to be taken
+PIECE_BYTES = 256 << 10
 FLOOD_S = 1.0  # whoever asks too much waits for his refusal
 SWEEP_S = 2.0
 CONNECTIONS_MAX = 256
@@ -232,15 +233,27 @@ class LinkServer:
             self._count(request[_WHO].partner, "slow_body")
             return _refusal(408, "slow_body", cut=True)
         body = response.body if isinstance(response, web.Response) else None
-        meter.bytes.owe(float(len(body)) if isinstance(body, bytes) else 0.0, _now_s())
+        whole = body if isinstance(body, bytes) else b""
+        meter.bytes.owe(float(len(whole)), _now_s())
+        return await self._sent(request, response, whole)
+
+    async def _sent(self, request: web.Request, response: web.StreamResponse, whole: bytes) -> web.StreamResponse:
+        """The answer, piece by piece, each taken in time; otherwise it would wait in memory for a reader."""
+        if len(whole) <= PIECE_BYTES:
+            return response
+        pieces = web.StreamResponse(status=response.status, headers={"Content-Type": response.content_type})
+        pieces.content_length = len(whole)
         try:
             async with asyncio.timeout(WRITE_S):
-                await response.prepare(request)
-                await response.write_eof()
+                await pieces.prepare(request)
+            for at in range(0, len(whole), PIECE_BYTES):
+                async with asyncio.timeout(WRITE_S):
+                    await pieces.write(whole[at : at + PIECE_BYTES])
+            await pieces.write_eof()
         except TimeoutError:
             self._count(request[_WHO].partner, "slow_reader")
             _cut(request.protocol)
-        return response
+        return pieces
 
     async def _pull(self, request: web.Request) -> web.Response:
         who: Admitted = request[_WHO]
