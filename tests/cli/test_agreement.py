@@ -20,8 +20,10 @@ def config(tmp_path):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """The comparison with Cedar itself, over fewer rows: tests/release/test_cedar.py takes the whole table."""
-    monkeypatch.setattr(cedar_oracle, "compare", functools.partial(cedar_oracle.compare, most=100))
+    """Cedar agrees at once; one test here and tests/release/test_cedar.py ask it."""
+    agrees = Comparison(0, True, (), 0.0)
+    monkeypatch.setattr(cedar_oracle, "compare", lambda program: agrees)
+    return monkeypatch
 
 
 def run(config, *words: str, who: tuple[str, ...] = (), **more) -> int:
@@ -151,6 +153,17 @@ def test_row_18_never_to_blocks_signing_at_the_command_line(tmp_path, capsys):
     config = folders.make(tmp_path, never_to=("corvia",))
     assert run(config, "sign", file_of(config), who=("arvena.minister",)) == 2
     assert "arvena → belora → corvia" in capsys.readouterr().err
+
+
+COMPARE = cedar_oracle.compare
+
+
+def test_cedar_is_asked_before_an_agreement_is_put_in_force(config, capsys, short):
+    short.setattr(cedar_oracle, "compare", functools.partial(COMPARE, most=10))
+    sign_all(config)
+    words = ("activate", file_of(config), "--phase", "interim", "--wait", "0")
+    assert run(config, *words, who=("arvena.minister", "arvena.chief")) == 0
+    assert "Cedar" in capsys.readouterr().err
 
 
 def test_a_difference_with_cedar_blocks_activation(config, capsys, monkeypatch):
