@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from manara.host import cedar_oracle
 from manara.records.agreement import Phase
-from manara.release import cedar, cover
+from manara.records.marking import Codebook
+from manara.release import cedar, cover, document
 from manara.release.rules import compile_rules
 
 
@@ -56,6 +57,26 @@ def test_a_small_table_is_compared_without_a_gap():
     assert found.complete
     assert found.rows >= cover.combinations(made.space)
     assert found.agree
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("name", ["arvena-belora", "belora-arvena", "corvia-belora", "minimal"])
+def test_cedar_agrees_on_every_case_of_the_agreements_that_we_ship(repository, name, phase):
+    one = document.read((repository / f"examples/agreements/{name}.toml").read_bytes()).agreement
+    areas = ("arvena-waters", "belora-waters", "corvia-waters")
+    others = [partner for partner in BOOK.partners if partner != one.releaser]
+    made = compile_rules(one, Codebook(areas, one.sources, (one.releaser, *others)), phase)
+    found = cedar_oracle.compare(made)
+    assert found.complete
+    assert found.mismatches == ()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("phase", Phase)
+def test_cedar_agrees_on_every_case_of_rules_of_all_kinds(phase):
+    found = cedar_oracle.compare(compile_rules(RULES, BOOK, phase), most=100_000)
+    assert found.complete
+    assert found.mismatches == ()
 
 
 @settings(max_examples=10, deadline=None)

@@ -180,7 +180,7 @@ def test_the_lines_hold_the_cases_they_are_said_to_hold_and_no_other(one, share)
     sizes = [len(axis.values) for axis in space.axes]
     assume(np.prod(sizes, dtype=float) <= 20_000)
     told = np.zeros(sizes, int)
-    for cube in cubes(space, len(space.axes), wanted):
+    for cube in cubes(space, wanted):
         told[np.ix_(*(sorted(side) for side in cube))] += 1
     grid = np.indices(sizes).reshape(len(sizes), -1)
     lead = np.zeros(grid.shape[1], np.intp)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manara.records.marking import UNKNOWN, UNKNOWN_BIT, Codebook
-from manara.release.conditions import NO_AGE, NOBODY, S_NS, SETS, WORDS
+from manara.release.conditions import NO_AGE, NOBODY, S_NS, SETS, WORDS, Bools
 from manara.release.space import Axis, Space
 
 LINES_MAX = 6
@@ -20,30 +20,36 @@ def places(space: Space, signatures: Sequence[int], book: Codebook, most: int = 
     """Which records a set of signatures holds: one line for each product of classes, attributes that do not matter
     left out; of more than ``most`` lines the last says so."""
     lines: list[str] = []
-    for cube in cubes(space, len(space.axes), frozenset(signatures)):
+    for cube in cubes(space, signatures):
         if len(lines) == most:
             return (*lines, "… and further cases")
         lines.append(line(space, cube, book))
     return tuple(lines)
 
 
-def cubes(space: Space, level: int, wanted: frozenset[int]) -> Iterator[Cube]:
-    """The combinations of classes that lead to some of the wanted beginnings, as products that do not overlap."""
-    if level == 0:
-        if wanted:
+def cubes(space: Space, wanted: Iterable[int]) -> Iterator[Cube]:
+    """The combinations of classes that lead to some of these signatures, as products that do not overlap."""
+    leads = []
+    for level, axis in enumerate(space.axes):
+        ahead = len(space.axes[level + 1].values) if level + 1 < len(space.axes) else 1
+        leads.append((space.steps[level] // ahead).reshape(-1, len(axis.values)))
+    listed = np.zeros(space.size, np.bool_)
+    listed[list(wanted)] = True
+    return _back(leads, listed)
+
+
+def _back(leads: Sequence[NDArray[np.intp]], wanted: Bools) -> Iterator[Cube]:
+    """The same for beginnings that these steps lead to: back by one step, classes of like origin together."""
+    if not leads:
+        if wanted.any():
             yield ()
         return
-    classes = len(space.axes[level - 1].values)
-    ahead = len(space.axes[level].values) if level < len(space.axes) else 1
-    leads = (space.steps[level - 1] // ahead).reshape(-1, classes)
-    into = np.isin(leads, list(wanted))
+    into = wanted[leads[-1]]
     alike: dict[bytes, list[int]] = {}
-    for one in range(classes):
-        if into[:, one].any():
-            alike.setdefault(into[:, one].tobytes(), []).append(one)
+    for one in np.flatnonzero(into.any(0)).tolist():
+        alike.setdefault(into[:, one].tobytes(), []).append(one)
     for group in alike.values():
-        before = frozenset(np.flatnonzero(into[:, group[0]]).tolist())
-        for cube in cubes(space, level - 1, before):
+        for cube in _back(leads[:-1], into[:, group[0]]):
             yield (*cube, frozenset(group))
 
 
@@ -52,7 +58,9 @@ def line(space: Space, cube: Cube, book: Codebook) -> str:
     parts = []
     for axis, classes in zip(space.axes, cube, strict=True):
         if len(classes) < len(axis.values):
-            raw = axis.raw[np.isin(axis.classes, list(classes))]
+            inside = np.zeros(len(axis.values), np.bool_)
+            inside[list(classes)] = True
+            raw = axis.raw[inside[axis.classes]]
             parts.append(f"{axis.attribute} {_listed(_words(axis, raw, book))}")
     return "; ".join(parts) or "every record"
 
