@@ -152,6 +152,21 @@ def test_a_log_that_was_told_to_stop_stops_until_persons_begin_it_anew():
     assert publish(log, 1).leaf == 0
 
 
+def test_in_a_new_epoch_each_stream_may_jump_once():
+    log, old = lived_on()
+    signers, directory = persons("arvena")
+    old.behind(log.checkpoint())
+    assert old.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
+    old.publish(5, 900, [an_entry("arvena>belora", 2, [1])])
+    old.publish(6, 901, [an_entry("arvena>corvia", 7, [1]), an_entry("arvena>belora", 3, [1])])
+    for places in ({"arvena>belora": 5}, {"arvena>corvia": 7}, {"arvena": 0}):
+        with pytest.raises(MustNotSign, match="comes next"):
+            old.publish(7, 902, [an_entry(name, place, [1]) for name, place in places.items()])
+    again = store(old._disk)
+    assert again.publish(7, 902, [an_entry("arvena>corvia", 8, [1])]).leaf == 2
+    assert [one.offset for one in again.read("arvena>corvia", 7, 9, 1 << 20)] == [7, 8]
+
+
 def test_an_erasure_reaches_earlier_epochs():
     log, old = lived_on()
     signers, directory = persons("arvena")

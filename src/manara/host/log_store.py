@@ -373,11 +373,16 @@ class LogStore:
         ahead: dict[str, int] = {}
         for one in entries:
             wanted = ahead.get(one.stream, self._heads.get(one.stream, 0))
-            jumped = self.epoch > 1 and not self._edge.size and one.stream not in ahead and one.offset >= wanted
+            jumped = one.offset > wanted and one.stream not in ahead and self._is_new(one.stream)
             if one.offset != wanted and not jumped:
                 where = f"{one.stream}: place {one.offset} where {wanted} comes next"
                 raise MustNotSign(f"{where}; journal and log are not of one life")
             ahead[one.stream] = one.offset + 1
+
+    def _is_new(self, stream: str) -> bool:
+        """In a later epoch: has the stream no entry yet? Its first may jump: places were given that we do not know."""
+        first = self._segments.all[0].header.heads if self._segments.all else {}
+        return self.epoch > 1 and self._heads.get(stream, 0) == first.get(stream, 0)
 
     def _begin_segment(self, now_ns: int, statement: bytes = b"") -> None:
         self._tree.settle()
