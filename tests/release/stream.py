@@ -75,6 +75,11 @@ class Told:
     asked: int  # tier
 
 
+def unguarded(monkeypatch):
+    """Let every cell go as it is."""
+    monkeypatch.setattr(adversary, "agree", lambda shadows, track_id, tier, *_: tier)
+
+
 def record(fleet, cell_m, epochs, shadow=True, recipients=(None,)):
     """Ticks at the begin and in the middle of each epoch; what each recipient gets (``recipients``: its cell_m)."""
     epoch_s = adversary.min_epoch_s(fleet.domain, cell_m)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from tests.release import attackers
-from tests.release.stream import Fleet, record
+from tests.release.stream import Fleet, record, unguarded
 
 from manara.kernels import grid
 from manara.records.reports import Domain
@@ -81,8 +81,9 @@ def test_row_06_a_particle_filter_that_knows_how_craft_turn_stays_wide(streams, 
     assert np.percentile(radius, 10) >= adversary.promised_radius_m(cell_m, told.epoch_s, domain)
 
 
-def test_row_06_without_the_shadow_the_same_attacker_gets_through():
+def test_row_06_without_the_shadow_the_same_attacker_gets_through(monkeypatch):
     """The test can fail: cells alone, without the adversary that holds them back, are not enough."""
+    unguarded(monkeypatch)
     told = scene(*SCENES["ships on a straight course"], shadow=False)
     radius, _ = posteriors(told, step=12)
     assert np.percentile(radius, 10) < adversary.promised_radius_m(8_000, told.epoch_s, Domain.SEA) / 2
@@ -141,6 +142,16 @@ def test_row_06_partners_that_lay_their_cells_side_by_side_learn_no_more():
         union.cells = np.where((union.cells == 0) | ((other.cells != 0) & (known < alike)), other.cells, union.cells)
     radius, _ = posteriors(union)
     assert np.percentile(radius, 10) >= adversary.promised_radius_m(cell_m, union.epoch_s, domain)
+
+
+def test_row_06_a_partner_of_a_larger_tier_has_its_own_promise():
+    """Beside one who may know more, the shadow of all is narrow already; the larger cells keep their promise alone."""
+    domain, cell_m, speed, lat_deg, turn_s, epochs = SCENES["ships on a straight course"]
+    fleet = Fleet.make(CRAFT, domain, speed, lat_deg, turn_s, seed=4)
+    _, large = record(fleet, cell_m, epochs, recipients=(cell_m, 4 * cell_m))
+    for back in (0.0, 0.5):
+        radius, _ = posteriors(large, back, step=7, first=10)
+        assert np.percentile(radius, 10) >= 4 * cell_m / 8
 
 
 def test_row_06_what_is_held_back_hangs_on_the_past_only():

@@ -4,6 +4,7 @@
 
     cells told ─▶ note ─▶ memory (the newest of each track) ─▶ plan ─▶ the tier that may be told next, or none
 
+One stands beside each stream, for the recipient alone, and one for all who may collude; a cell leaves when both let it.
 It assumes the most: that all recipients lay their copies side by side, see through pseudonyms, and that a craft keeps
 its course exactly for as long as one straight line fits. Whatever it answers follows from what was told and from the
 clock alone, never from where the craft is now: a larger cell, or none, says nothing by itself.
@@ -11,6 +12,7 @@ clock alone, never from where the craft is now: a larger cell, or none, says not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +84,23 @@ def promised_radius_m(cell_m: int, epoch_s: int, domain: int) -> float:
     return PROMISED * cell_m if epoch_s >= min_epoch_s(domain, cell_m) else 0.0
 
 
-def plan(shadow: Shadow, track_id: U8, tier: I8, domain: U1, at_ns: I8) -> I8:
-    """The tier of the cell that each track may be told in at a time, (n,): its own, a larger one, −1 for none.
+def agree(shadows: Sequence[Shadow], track_id: U8, tier: I8, domain: U1, at_ns: I8) -> I8:
+    """The smallest tier from the recipient's own up that all shadows let pass, (n,); −1 where there is none."""
+    out = tier
+    for _ in range(grid.TIERS if len(shadows) > 1 else 1):
+        before = out
+        for shadow in shadows:
+            out = plan(shadow, track_id, out, domain, at_ns, tier)
+        if np.array_equal(out, before):
+            break
+    return out
 
-    ``tier``: what its recipient may have; ``at_ns``: the begin of the epoch, never before the newest cell told.
+
+def plan(shadow: Shadow, track_id: U8, tier: I8, domain: U1, at_ns: I8, promised: I8 | None = None) -> I8:
+    """The tier of the cell that each track may be told in at a time, (n,): ``tier``, a larger one, −1 for none.
+
+    ``promised``: the tier whose promise is to hold, where that is not ``tier``; ``at_ns``: the begin of the epoch,
+    never before the newest cell told.
     """
     row, known = _rows(shadow, track_id)
     out = np.where((tier >= 0) & (tier < grid.TIERS), tier, -1).astype(np.int64)
@@ -96,7 +111,7 @@ def plan(shadow: Shadow, track_id: U8, tier: I8, domain: U1, at_ns: I8) -> I8:
     count = shadow.count[rows]
     newest = shadow.time_ns[rows, count - 1]
     times_s = (shadow.time_ns[rows] - newest[:, np.newaxis]) / 1e9
-    sides = np.array(grid.CELLS_M, np.float64)
+    aim = AIM * np.array(grid.CELLS_M, np.float64)[np.clip(tier if promised is None else promised, 0, grid.TIERS - 1)]
     answer, fit = np.zeros(len(ask), np.int64), np.zeros(len(ask), np.int64)
     straight.choose(
         np.ascontiguousarray(shadow.boxes[rows]),
@@ -106,7 +121,7 @@ def plan(shadow: Shadow, track_id: U8, tier: I8, domain: U1, at_ns: I8) -> I8:
         out[ask],
         grid.SIDE_M,
         grid.TIERS,
-        AIM * sides[out[ask]],
+        aim[ask],
         shadow.wide[rows],
         shadow.high[rows],
         _REACH[np.minimum(domain[ask], len(_REACH) - 1)],

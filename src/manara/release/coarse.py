@@ -41,6 +41,7 @@ class CoarseState:
     waiting: Rows = field(default_factory=lambda: np.zeros(0, _SLOT))
     seen: U8 = field(default_factory=lambda: np.zeros(0, np.uint64))  # tracks, sorted
     seen_ns: I8 = field(default_factory=lambda: np.zeros(0, np.int64))  # begin of the last epoch of each
+    own: Shadow = field(default_factory=adversary.init)  # of this recipient alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ def advance(
     """Take what has to be taken at an epoch's begin, and give what leaves now.
 
     ``chosen`` (n,): the rule lets it go, now, and to the coarse tier (cell_m > 0). ``pseudonym``: the recipient's
-    numbers for the tracks. ``shadow``: of the group of recipients that may collude; None: cells go as they are.
+    numbers for the tracks. ``shadow``: of the group of recipients that may collude; None: this one keeps to itself.
     ``tag``: any number for each track, given back with its rows. Call it at each tick; a tick that comes later than
     ten seconds (or half an epoch) after an epoch's begin leaves that epoch out.
     """
@@ -125,13 +126,14 @@ def void(tracks: Tracks) -> NDArray[np.bool_]:
 def dump(state: CoarseState) -> dict[str, Any]:
     """The whole state as arrays."""
     flat = np.frombuffer(state.waiting.tobytes(), np.uint8)
-    return {"waiting": flat.copy(), "seen": state.seen.copy(), "seen_ns": state.seen_ns.copy()}
+    own = adversary.dump(state.own)
+    return {"waiting": flat.copy(), "seen": state.seen.copy(), "seen_ns": state.seen_ns.copy(), "own": own}
 
 
 def load(plain: dict[str, Any]) -> CoarseState:
     """Take what ``dump`` gave."""
     waiting = np.frombuffer(np.asarray(plain["waiting"], np.uint8).tobytes(), _SLOT).copy()
-    return CoarseState(waiting, np.array(plain["seen"]), np.array(plain["seen_ns"]))
+    return CoarseState(waiting, np.array(plain["seen"]), np.array(plain["seen_ns"]), adversary.load(plain["own"]))
 
 
 def _decide_again(state: CoarseState, tracks: Tracks, chosen: NDArray[np.bool_], tags: U4) -> None:
@@ -169,12 +171,12 @@ def _sample(
     if len(pick) == 0:
         return
     ids, begin_ns, tier = tracks.track_id[pick], begin_ns[pick], tier[pick]
-    if shadow is not None:
-        tier = adversary.plan(shadow, ids, tier, tracks.domain[pick], begin_ns)
+    shadows = [state.own] if shadow is None else [state.own, shadow]
+    tier = adversary.agree(shadows, ids, tier, tracks.domain[pick], begin_ns)
     cells = grid.cell_of(*_at(tracks, pick, begin_ns), tier)
     told = cells != 0
-    if shadow is not None:
-        adversary.note(shadow, ids[told], cells[told], begin_ns[told])
+    for one in shadows:
+        adversary.note(one, ids[told], cells[told], begin_ns[told])
     slots = np.zeros(len(pick), _SLOT)
     row = slots["row"]
     row["track"], row["cell"] = pseudonym[pick], cells
