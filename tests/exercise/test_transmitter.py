@@ -20,16 +20,6 @@ from manara.study.world import feeds
 
 
 @pytest.fixture
-def quick(tmp_path: Path) -> Path:
-    """The lantern sea with few craft: quick to make."""
-    text = scenarios.find("lantern").read_text("utf-8")
-    begin, end = text.index("[counts]"), text.index("# At twenty times")
-    path = tmp_path / "quick.toml"
-    path.write_text(f"{text[:begin]}[counts]\ncargo = 12\nairliner = 10\nfishing = 8\n{text[end:]}", "utf-8")
-    return path
-
-
-@pytest.fixture
 def started(quick: Path) -> Iterator[Any]:
     children: list[subprocess.Popen[bytes]] = []
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
 import sys
+from pathlib import Path
 
 from manara.cli import arguments
 
@@ -14,7 +16,7 @@ PATIENCE_S = 1.0  # of whoever waits; then a line says why
 def add(commands: arguments.Commands) -> None:
     """Add the command."""
     demo = arguments.command(
-        commands, "demo", "a living map of a fictional sea, one machine, one seed", "manara demo --port 8777"
+        commands, "demo", "a living map of a fictional sea, shared by two partners", "manara demo --port 8777"
     )
     arguments.desk(demo)
     demo.add_argument(
@@ -24,12 +26,15 @@ def add(commands: arguments.Commands) -> None:
     demo.add_argument(
         "--speed", type=float, default=20.0, metavar="X", help="of the clock, times real time (default 20)"
     )
+    demo.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="keep the partners' keys, agreements and logs in a new folder"
+    )
     demo.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     demo.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the world, a node, and its desk."""
+    """Start the world, two nodes that share it, and their desks."""
     return asyncio.run(_run(args))
 
 
@@ -38,7 +43,11 @@ async def _run(args: argparse.Namespace) -> int:
     from manara.exercise import demo
 
     patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
-    preparing = asyncio.ensure_future(demo.prepare(args.scenario, args.seed, args.speed))
+    preparing = asyncio.ensure_future(
+        demo.prepare(
+            demo.Wish(args.scenario, args.seed, args.speed, _port_beside(args.port), args.keep, _say_neighbour)
+        )
+    )
     preparing.add_done_callback(lambda _: patience.cancel())
     await asyncio.to_thread(_load_desk)  # while the world is made
     made = await preparing
@@ -51,3 +60,16 @@ def _load_desk() -> None:
 
 def _say_why_it_takes() -> None:
     print("manara: making the sea and its craft; the map opens in a few seconds", file=sys.stderr, flush=True)
+
+
+def _say_neighbour(name: str, url: str) -> None:
+    print(f"manara: the picture of {name}, with whom it is shared, is at {url}", flush=True)
+
+
+def _port_beside(port: int) -> int:
+    """The next port if nobody listens there, else any."""
+    try:
+        with socket.create_server(("127.0.0.1", port + 1 if port else 0)) as found:
+            return int(found.getsockname()[1])
+    except (OSError, OverflowError):
+        return 0

@@ -1,51 +1,128 @@
-"""The demo: one node, a fictional sea, real bytes through real sockets."""
+"""The demo: a fictional sea, real bytes through real sockets, and two partners who share what they hear of it.
+
+::
+
+    transmitter ─ Arvena's channels ─▶ node (this program) ─ desk
+        │   │                            ▲ TLS ▼
+        │   └──── Belora's channels ───▶ node (`neighbour`, a program of its own) ─ desk
+        └─ the sea's clock ─▶ both
+
+A scenario in which fewer than two partners have sensors gets one node, which hears everything.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
+from manara.exercise import partners
+from manara.exercise.neighbour import Neighbour
 from manara.host.clock import FollowedClock
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running, memory_turn
+from manara.host.sharing import Sharing
 from manara.records.config import NodeConfig
-from manara.records.sensors import FeedConfig
 from manara.study import scenario as scenarios
 from manara.study.land import land_geojson
+from manara.study.scenario import Scenario
 from manara.study.world import feeds, sensors
 
 
 @dataclass
-class Demo:
-    """A running node and the transmitter that feeds it."""
+class Staged:
+    """A node of the demo, the clock that it follows, and what shares with the other partner."""
 
     running: Running
     clock: FollowedClock
+    sharing: Sharing | None
+
+    def close(self) -> None:
+        """The step that runs is let finish; then nothing is written any more."""
+        self.running.close()
+        if self.sharing is not None:
+            self.sharing.close()
+
+
+@dataclass
+class Begun:
+    """What the demo has begun outside of this program."""
+
     transmitter: Transmitter
+    folder: Path | None = None  # of the partners, removed at the end
+    neighbours: list[Neighbour] = field(default_factory=list)
+
+    def end(self) -> None:
+        """End the programs."""
+        for one in self.neighbours:
+            one.stop()
+        self.transmitter.stop()
+
+    def clean(self) -> None:
+        """Leave nothing behind. A thread may still be putting a last file there."""
+        for _ in range(20):
+            if self.folder is None or not self.folder.exists():
+                return
+            shutil.rmtree(self.folder, ignore_errors=True)
+            time.sleep(0.02)
+
+
+@dataclass
+class Demo:
+    """A running node, what feeds it, and the neighbour with whom it shares, if there is one."""
+
+    staged: Staged
+    begun: Begun
+    neighbour: Callable[[], Neighbour] | None
+
+    @property
+    def running(self) -> Running:
+        """The node of this program."""
+        return self.staged.running
 
     async def work(self) -> None:
-        """Feed the node until cancelled, then end the transmitter."""
+        """Feed the node until cancelled, then end what was begun."""
         try:
-            self.transmitter.go(self.clock)
-            await self.running.run_live()
+            self.begun.transmitter.go(self._tell)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.running.run_live())
+                tasks.create_task(self._begin_neighbour())
         finally:
-            self.transmitter.stop()
+            self.begun.end()
+            self.staged.close()
+            self.begun.clean()
+
+    def _tell(self, now_ns: int) -> None:
+        self.staged.clock.hear(now_ns)
+        for one in self.begun.neighbours:
+            one.tell(now_ns)
+
+    async def _begin_neighbour(self) -> None:
+        """The first map is not kept waiting: the neighbour begins when there is one."""
+        if self.neighbour is not None:
+            await self.running.wait(0)
+            self.begun.neighbours.append(self.neighbour())
 
 
 class Transmitter:
     """The world, in a program of its own. A plain process with a thread that reads it: however early somebody
     interrupts, `stop` ends it."""
 
-    def __init__(self, name: str, seed: int, speed: float, udp: dict[str, int]) -> None:
-        said = [f"--udp={channel}={port}" for channel, port in udp.items()]
+    def __init__(self, name: str, seed: int, speed: float, udp: Mapping[str, int], names: tuple[str, ...] = ()) -> None:
+        said = [f"--udp={channel}={port}" for channel, port in udp.items()] + [f"--partner={one}" for one in names]
         self._process = subprocess.Popen(  # noqa: S603 - our own program; the words are one argument each, no shell
             [sys.executable, "-m", "manara.exercise.transmitter", name, f"--seed={seed}", f"--speed={speed}", *said],
             stdin=subprocess.PIPE,
@@ -64,12 +141,12 @@ class Transmitter:
         ports: dict[str, int] = json.loads(line)["ports"]
         return ports
 
-    def go(self, clock: FollowedClock) -> None:
-        """Let the world begin; the clock is told its time from now on."""
+    def go(self, tell: Callable[[int], None]) -> None:
+        """Let the world begin; ``tell`` gets its time from now on."""
 
         def follow() -> None:
             for line in self._stdout:
-                clock.hear(int(line))
+                tell(int(line))
 
         self._stdin.write(b"go\n")
         self._stdin.flush()
@@ -79,42 +156,103 @@ class Transmitter:
         """End it."""
         self._process.kill()
         self._process.wait()
-        with suppress(OSError):
-            self._stdin.close()
+        for pipe in (self._stdin, self._stdout):
+            with suppress(OSError):
+                pipe.close()
 
 
-async def prepare(name: str, seed: int, speed: float) -> Demo:
-    """Start the transmitter and make a node that listens to it. Raises BadInput for an unknown scenario."""
-    try:
-        scenario = scenarios.load(scenarios.find(name))
-    except ValueError as fault:
-        raise BadInput(str(fault), "--scenario") from None
-    udp = {feed.name: _free_udp_port() for feed in feeds(scenario) if feed.format == "asterix"}
-    transmitter = Transmitter(name, seed, speed, udp)
-    try:
-        config = await _config(scenario, speed, udp, transmitter)
-    except BaseException:  # interrupted while it was being made: nothing stays behind
-        transmitter.stop()
-        raise
+def stage(config: NodeConfig, scenario: Scenario, speed: float, member: Path | None) -> Staged:
+    """A node of this scenario, ready to run. ``member``: the partner's folder; None: it shares with nobody. It keeps no
+    journal: a sea that is gone cannot be gone on with."""
+    names = {scenarios.alias(partner.name): partner for partner in scenario.partner}
+    own = names.get(config.partner)
     face = Face(
-        title=scenario.title,
-        title_ar=scenario.title_ar,
+        title=f"{own.name} – {scenario.title}" if own else scenario.title,
+        title_ar=f"{own.name_ar} – {scenario.title_ar}" if own else scenario.title_ar,
         mode="demo",
         land=msgspec.json.encode(land_geojson(scenario)),
         centre=(scenario.lat_deg, scenario.lon_deg, 7.0),
     )
     clock = FollowedClock(scenarios.start_ns(scenario), speed)
-    return Demo(Running(config, clock, memory_turn(config), face), clock, transmitter)
+    if member is None:
+        return Staged(Running(config, clock, memory_turn(config), face), clock, None)
+    sharing = Sharing(config, member, member / f"{config.name}.node", clock.now_ns)
+    turn = memory_turn(config, sharing.secret)
+    return Staged(Running(config, clock, turn, face, sharing=sharing), clock, sharing)
 
 
-async def _config(
-    scenario: scenarios.Scenario, speed: float, udp: dict[str, int], transmitter: Transmitter
-) -> NodeConfig:
-    """A node that listens to the transmitter's sockets; its decoders and kernels are loaded while the world is made."""
-    stale_s = 15.0 * max(1.0, speed / 4)  # a fast clock makes seconds short
-    draft = NodeConfig(stale_s=stale_s, name=scenario.name, feeds=feeds(scenario), sensors=sensors(scenario))
-    ports, _ = await asyncio.gather(asyncio.to_thread(transmitter.ports), asyncio.to_thread(_load_kernels, draft))
-    return msgspec.structs.replace(draft, feeds=tuple(_with_url(feed, udp, ports) for feed in draft.feeds))
+@dataclass(frozen=True)
+class Wish:
+    """What the demo is asked for. ``scenario``: a name or a file; ``neighbour_port``: of the neighbour's desk, 0 takes
+    a free one; ``keep``: where the partners' folders stay, None: they are removed; ``shown``: told the neighbour's name
+    and the address of its desk."""
+
+    scenario: str
+    seed: int = 1
+    speed: float = 20.0
+    neighbour_port: int = 0
+    keep: Path | None = None
+    shown: Callable[[str, str], None] = lambda _name, _url: None
+
+
+async def prepare(wish: Wish) -> Demo:
+    """Start the transmitter and make the node that listens to it. Raises BadInput for an unknown scenario."""
+    name, speed = wish.scenario, wish.speed
+    try:
+        scenario = scenarios.load(scenarios.find(name))
+    except ValueError as fault:
+        raise BadInput(str(fault), "--scenario") from None
+    names = two(scenario)
+    if wish.keep is not None and not names:
+        raise BadInput("fewer than two of its partners have sensors: nothing is shared", name, "leave --keep out")
+    scenario = scenarios.apart(scenario) if names else scenario
+    heard = [feed for one in names or (None,) for feed in feeds(scenario, one)]
+    udp = {feed.name: _free_port(socket.SOCK_DGRAM) for feed in heard if feed.format == "asterix"}
+    begun = Begun(Transmitter(name, wish.seed, speed, udp, names))
+    try:
+        made = _partners(begun, scenario, names, wish.keep) if names else None
+        base = NodeConfig(name=scenario.name, stale_s=15.0 * max(1.0, speed / 4))  # a fast clock makes seconds short
+        loading = asyncio.to_thread(_load_kernels, msgspec.structs.replace(base, feeds=tuple(heard)))
+        ports, _ = await asyncio.gather(asyncio.to_thread(begun.transmitter.ports), loading)
+        urls = {channel: f"udp://127.0.0.1:{port}" for channel, port in udp.items()}
+        urls |= {channel: f"tcp://127.0.0.1:{port}" for channel, port in ports.items()}
+        if made is None:
+            whole = tuple(msgspec.structs.replace(feed, url=urls[feed.name]) for feed in heard)
+            config = msgspec.structs.replace(base, feeds=whole, sensors=sensors(scenario))
+            return Demo(stage(config, scenario, speed, None), begun, None)
+        config, other = (partners.configure(made, one, urls, base) for one in made.members)
+        member = made.members[other.partner]
+
+        def begin() -> Neighbour:
+            shown = functools.partial(wish.shown, member.name)
+            return Neighbour(member.config, name, speed, wish.neighbour_port, shown)
+
+        return Demo(stage(config, scenario, speed, made.members[config.partner].folder), begun, begin)
+    except BaseException:  # interrupted while it was being made: nothing stays behind
+        begun.end()
+        begun.clean()
+        raise
+
+
+def _partners(begun: Begun, scenario: Scenario, names: tuple[str, ...], keep: Path | None) -> partners.Made:
+    """In this thread, while the transmitter makes its world: an interruption finds it done or not begun."""
+    if keep is None:
+        folder = begun.folder = Path(tempfile.mkdtemp(prefix="manara-demo-"))
+    elif keep.exists():
+        raise BadInput("is there already", str(keep), "name a folder that is not there yet")
+    else:
+        folder = keep
+    made = partners.make(folder, scenario, names, {one: _free_port(socket.SOCK_STREAM) for one in names})
+    for releaser, recipient in made.agreements:
+        partners.activate(made, releaser, recipient, "full")
+    return made
+
+
+def two(scenario: Scenario) -> tuple[str, ...]:
+    """The first two partners that have a sensor; nobody where there is no second."""
+    having = {one.partner for one in scenario.radar} | {one.partner for one in scenario.receiver}
+    names = tuple(one.name for one in scenario.partner if one.name in having)[:2]
+    return names if len(names) == 2 else ()
 
 
 def _load_kernels(config: NodeConfig) -> None:
@@ -122,12 +260,7 @@ def _load_kernels(config: NodeConfig) -> None:
     memory_turn(config)((), 0)
 
 
-def _with_url(feed: FeedConfig, udp: dict[str, int], ports: dict[str, int]) -> FeedConfig:
-    where = f"udp://127.0.0.1:{udp[feed.name]}" if feed.name in udp else f"tcp://127.0.0.1:{ports[feed.name]}"
-    return msgspec.structs.replace(feed, url=where)
-
-
-def _free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
