@@ -129,6 +129,16 @@ def test_row_13_explain_says_why_and_why_not(examples, names, tracks, capsys):
     assert json.loads(capsys.readouterr().out)["denial"] == "phase"
 
 
+def test_explain_finds_the_newest_agreement_beside_the_directory(examples, names, tracks, tmp_path, capsys):
+    assert agreement("explain", "1", "belora", "--tracks", tracks, "--directory", names) == 2
+    assert "no agreement for belora" in capsys.readouterr().err
+    changed(examples / "arvena-belora.toml", tmp_path, ('id = "sea-near"', 'id = "older"'))
+    (tmp_path / "changed.toml").rename(tmp_path / "first.toml")
+    changed(examples / "arvena-belora.toml", tmp_path, ("edition = 1", "edition = 2"))
+    assert agreement("explain", "1", "belora", "--tracks", tracks, "--directory", names) == 0
+    assert "permitted by sea-near" in capsys.readouterr().out
+
+
 def test_explain_without_a_directory_says_that_no_area_is_known(examples, tracks, capsys):
     given = ("--agreement", examples / "belora-arvena.toml", "--tracks", tracks)
     assert agreement("explain", "1", "arvena", *given) == 1

@@ -43,11 +43,34 @@ class Moment:
 
 
 def document(args: argparse.Namespace) -> Path:
-    """The agreement that is meant. Raises BadInput."""
-    if args.agreement is None:
-        raise BadInput("no agreement is named", args.partner, "give --agreement FILE")
-    found: Path = args.agreement
-    return found
+    """The agreement that is meant: the one named, or the newest edition for the partner that lies beside the
+    directory or the node's configuration. Raises BadInput."""
+    from manara.host import files
+    from manara.release import document as documents
+
+    if args.agreement is not None:
+        named: Path = args.agreement
+        return named
+    beside = args.directory or args.node
+    found: list[tuple[int, Path]] = []
+    for path in sorted(beside.parent.glob("*.toml")) if beside is not None else ():
+        read = documents.read(files.read(path, documents.DOCUMENT_BYTES))
+        if isinstance(read, documents.Document) and read.agreement.recipient == args.partner:
+            found.append((read.agreement.edition, path))
+    if not found:
+        raise BadInput(f"no agreement for {args.partner} is found", "", "give --agreement FILE")
+    return max(found)[1]
+
+
+def directory_path(args: argparse.Namespace) -> Path | None:
+    """The directory that is meant: the one named, or the one of the node's configuration."""
+    from manara.host import config
+
+    path: Path | None = args.directory
+    if path is None and args.node is not None and not args.node.is_dir():
+        named = config.node_config(args.node).directory
+        path = args.node.parent / named if named else None
+    return path
 
 
 def sources(args: argparse.Namespace, one: Agreement) -> tuple[str, ...]:

@@ -261,9 +261,10 @@ def run_explain(args: argparse.Namespace) -> int:
     from manara.host import agreements
     from manara.release.explain import explain
 
+    args.directory = agreement_rows.directory_path(args)
     one = agreements.load(agreement_rows.document(args)).agreement
     if one.recipient != args.partner:
-        raise BadInput(f"is for {one.recipient}, not for {args.partner}", str(args.agreement))
+        raise BadInput(f"is for {one.recipient}, not for {args.partner}", one.id)
     book, overlaps = _names(one, args.directory, sources=agreement_rows.sources(args, one))
     moment = agreement_rows.last(args, one, book, _listed(args.directory))
     place = agreement_rows.find(moment.tracks, args.track)
@@ -283,6 +284,7 @@ def run_preview(args: argparse.Namespace) -> int:
     from manara.cli import agreement_rows
     from manara.host import agreements
 
+    args.directory = agreement_rows.directory_path(args)
     new = agreements.load(args.file).agreement
     old = agreements.load(args.against).agreement if args.against else None
     known = (new,) if old is None else (new, old)
