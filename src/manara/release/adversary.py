@@ -86,12 +86,13 @@ def promised_radius_m(cell_m: int, epoch_s: int, domain: int) -> float:
 
 def agree(shadows: Sequence[Shadow], track_id: U8, tier: I8, domain: U1, at_ns: I8) -> I8:
     """The smallest tier from the recipient's own up that all shadows let pass, (n,); −1 where there is none."""
-    out = tier
-    for _ in range(grid.TIERS if len(shadows) > 1 else 1):
-        before = out
+    out, ask = tier.copy(), np.arange(len(tier))
+    for _ in range(grid.TIERS):
+        held = out[ask]
         for shadow in shadows:
-            out = plan(shadow, track_id, out, domain, at_ns, tier)
-        if np.array_equal(out, before):
+            out[ask] = plan(shadow, track_id[ask], out[ask], domain[ask], at_ns[ask], tier[ask])
+        ask = ask[out[ask] != held]  # what one has moved, the others look at again
+        if len(ask) == 0 or len(shadows) == 1:
             break
     return out
 
