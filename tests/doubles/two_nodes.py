@@ -29,10 +29,11 @@ from manara.records.inputs import (
 )
 from manara.release import document, register, statements
 from manara.study import scenario as scenarios
-from manara.study.world import World
+from manara.study.world import World, feeds
 
 SECOND_NS = 1_000_000_000
 PAIR = ("arvena", "belora")
+Change = Callable[[NodeConfig], NodeConfig]
 
 
 class Sea:
@@ -116,15 +117,20 @@ class One:
 class Two:
     """Arvena and Belora. ``change``: what the test wants other in a node's configuration."""
 
-    def __init__(
-        self, folder: Path, sea: Sea, change: Callable[[NodeConfig], NodeConfig] = lambda config: config
-    ) -> None:
-        self.sea = sea
-        self.made = partners.make(folder, sea.scenario, ("Arvena", "Belora"), {"Arvena": 1, "Belora": 2})
-        self.nodes = {}
-        for name in PAIR:
-            from manara.study.world import feeds
+    def __init__(self, folder: Path, sea: Sea, change: Change = lambda config: config) -> None:
+        made = partners.make(folder, sea.scenario, ("Arvena", "Belora"), {"Arvena": 1, "Belora": 2})
+        self._begin(made, sea, change)
 
+    @classmethod
+    def of(cls, other: Two, change: Change = lambda config: config) -> Two:
+        """The same partners with the same keys and documents, from the beginning."""
+        made = cls.__new__(cls)
+        made._begin(other.made, other.sea, change)
+        return made
+
+    def _begin(self, made: partners.Made, sea: Sea, change: Change) -> None:
+        self.made, self.sea, self.nodes = made, sea, {}
+        for name in PAIR:
             heard = {feed.name: "tcp://127.0.0.1:9" for feed in feeds(sea.scenario, name.title())}
             config = partners.configure(self.made, name, heard, NodeConfig(capacity=512, stale_s=60.0))
             self.nodes[name] = One(self.made, change(config), sea.start_ns)

@@ -18,7 +18,7 @@ from manara.host.disk import FolderDisk
 from manara.host.problems import BadInput
 from manara.host.sharing import Sharing
 from manara.node import state as node
-from manara.node.durable import journal, poison
+from manara.node.durable import journal, poison, snapshot
 from manara.node.durable.disk import DiskError
 from manara.node.durable.frames import About, Record, Verdict
 from manara.node.durable.journal import End
@@ -26,7 +26,7 @@ from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Runner
 from manara.node.step import step
 from manara.records.config import NodeConfig
-from manara.records.inputs import Arrived, Effect, Input, Send, Stepped
+from manara.records.inputs import Arrived, Carried, Effect, Input, Send, Stepped
 
 PRUNE_STEPS = 600
 DAY_NS = 86_400_000_000_000
@@ -76,17 +76,33 @@ class KeptNode:
         self.begun_anew = ""  # where an earlier life was put, whose feeds or sensors were others
         try:
             self._disk = FolderDisk(folder)
+            kept = self._carry(config, folder, sharing)
             self.begun_anew = self._set_aside(config, folder)
             self._disk.write_whole(CONFIG_NAME, msgspec.msgpack.encode(config))
             through = sharing.log.last_effect_id if sharing else 0
             self.runner = Runner(self._disk, machine(config, sharing), about(), done_through=through)
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
+        if kept and self.begun_anew:
+            self.runner.offer([Carried(kept, self.runner.stamp(time.time_ns()))])
         # A picture that left, or should have left, before a crash is old news to a live listener; the rest is owed.
         self.runner.done([one.effect_id for one in self.runner.waiting() if isinstance(one, Send)])
         owed = self.runner.waiting()
         if sharing is not None and sharing.perform(owed):
             self.runner.done([one.effect_id for one in owed])
+
+    def _carry(self, config: NodeConfig, folder: Path, sharing: Sharing | None) -> bytes:
+        """What a sharing node takes along when its feeds or sensors have changed; b"" where there is nothing."""
+        if sharing is None or CONFIG_NAME not in self._disk.names():
+            return b""
+        old = read_config(folder)
+        if meaning(old) == meaning(config):
+            return b""
+        runner = Runner(self._disk, machine(old, sharing), about(), done_through=sharing.log.last_effect_id)
+        if runner.halted is not None:
+            raise BadInput(f"what was agreed cannot be taken along: {runner.halted.detail}", str(folder))
+        sharing.perform(tuple(one for one in runner.waiting() if not isinstance(one, Send)))
+        return snapshot.encode_plain(node.carried(runner.state))
 
     def _set_aside(self, config: NodeConfig, folder: Path) -> str:
         """A journal means its feeds by number. Under other feeds or sensors it would be misread: it is moved away."""

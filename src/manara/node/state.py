@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,9 @@ from manara.ledger import stage as ledger
 from manara.link import stage as link
 from manara.node import sources
 from manara.node.arrows import picture_to_exits
+from manara.node.durable.snapshot import decode_plain
 from manara.records.config import NodeConfig
+from manara.records.inputs import Carried, Input
 from manara.release import stage as release
 
 
@@ -40,6 +43,28 @@ def init(config: NodeConfig, secret: bytes = b"") -> State:
         ledger=ledger.init(),
         exits=picture_to_exits.init(config.exits),
     )
+
+
+def carried(state: State) -> dict[str, Any]:
+    """What outlives a change of feeds or sensors: what was agreed, how far each stream came, numbers already given."""
+    kept = release.dump(state.release)
+    return {
+        "serials": state.held.serials,
+        "link": link.dump(state.link),
+        "release": {**kept, "channels": {}, "cadences": {}},
+        "ledger": ledger.dump(state.ledger),
+    }
+
+
+def resume(state: State, inputs: Iterable[Input]) -> None:
+    """Take up what a node of other feeds or sensors left behind."""
+    for one in inputs:
+        if isinstance(one, Carried):
+            plain, before = decode_plain(one.kept), state.release
+            state.held.serials = plain["serials"]
+            state.link = link.load(plain["link"])
+            state.release = release.load(plain["release"], before.own, before.never_to, before.secret)
+            state.ledger = ledger.load(plain["ledger"])
 
 
 def dump(state: State) -> dict[str, Any]:

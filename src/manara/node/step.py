@@ -25,7 +25,7 @@ from manara.node.arrows import (
     to_views,
 )
 from manara.node.sources import OWN
-from manara.node.state import State
+from manara.node.state import State, resume
 from manara.picture import stage as picture
 from manara.records.inputs import Input, Stepped
 from manara.release import stage as release
@@ -37,6 +37,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     last. The given state is used up; the returned one is the node."""
     now_ns = state.now_ns = max(now_ns, state.now_ns)
     state.sequence += 1
+    resume(state, inputs)
 
     heard = feeds.advance(state.feeds, inputs, now_ns)
     came = link.advance(state.link, inputs, now_ns)

@@ -68,6 +68,14 @@ class Command(msgspec.Struct, frozen=True, tag="command", array_like=True):
     attachments: tuple[bytes, ...] = ()  # documents that the statement speaks of, with their signatures behind them
 
 
+class Carried(msgspec.Struct, frozen=True, tag="carried", array_like=True):
+    """What a node keeps when it begins anew under other feeds or sensors: agreements, places in streams, what it has
+    of partners (node/state.py). The host hands it in before anything else."""
+
+    kept: bytes
+    received_ns: int
+
+
 class Directed(msgspec.Struct, frozen=True, tag="directed", array_like=True):
     """The directory's file as it stands beside the configuration. ``directory``: JSON of records.directory.Directory;
     ``sha256``: of the file's own bytes. It replaces an earlier one only with a higher version."""
@@ -154,6 +162,7 @@ Input = (
     | Overflow
     | Skip
     | Command
+    | Carried
     | Directed
     | Erased
     | Arrived
