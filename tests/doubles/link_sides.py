@@ -5,8 +5,8 @@
 It takes commands on standard input: ``start releaser`` and ``start recipient`` fork that side, ``kill releaser`` ends
 it with signal 9 and says how it ended (9: by us). The fork saves a second of imports for each start.
 
-A releaser publishes until a file ``stop`` is there; it is the same log again after a restart. A recipient keeps what
-it takes in a real journal, and answers with signed receipts.
+A releaser publishes into a real log until a file ``stop`` is there. A recipient keeps what it takes in a real journal,
+and answers with signed receipts.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.doubles.log import MemoryLog, log_key
 
 from manara.host import tls
 from manara.host.disk import FolderDisk
+from manara.host.keys import FileSigner
 from manara.host.link_client import LinkClient, Pace, Peer, Unreachable
 from manara.host.link_memory import FolderMemory
 from manara.host.link_server import Admitted, Desks, LinkServer
-from manara.ledger import receipt
-from manara.link import stage, wire
+from manara.host.log_store import LogStore
+from manara.host.vault import Vault
+from manara.ledger import note, receipt
+from manara.link import heads, stage, wire
 from manara.node.durable.frames import About
 from manara.node.durable.recovery import Machine
 from manara.node.durable.runner import Runner
 from manara.records.inputs import Acknowledge, Input, Stepped, Views
+from manara.records.released import Block, Entry, Head
 from manara.release import statements
 
 STREAM = "arvena>belora"
 ABOUT = About("test", "", "", "")
+ORIGIN = "arvena.example/log"
+ARVENA = Ed25519PrivateKey.from_private_bytes(sha256(b"arvena").digest())
 BELORA = Ed25519PrivateKey.from_private_bytes(sha256(b"belora").digest())
 PUBLISH_S = 0.004
 
@@ -60,23 +65,26 @@ def number(path: Path) -> int:
     return 0
 
 
-def log_of(ticks: int) -> MemoryLog:
-    """The releaser's log after so many ticks: always the same."""
-    log = MemoryLog(seed=11)
-    for k in range(ticks):
-        tick(log, k)
-    return log
+def open_log(folder: Path) -> LogStore:
+    """The releaser's log, the real one."""
+    disk = FolderDisk(folder / "log")
+    return LogStore(disk, FileSigner(ARVENA), Vault(disk), ORIGIN, "arvena")
 
 
-def tick(log: MemoryLog, k: int) -> None:
-    """Some ticks have nothing for Belora, some two entries."""
-    log.publish(*(((STREAM,), (STREAM, STREAM), ("arvena>corvia", STREAM), ("arvena>corvia",))[k % 4]), rows=k % 3)
+def publish(log: LogStore) -> None:
+    """One tick more: some have nothing for Belora, some two entries."""
+    k, ends, made = log.size, log.heads(), []
+    for stream in ((STREAM,), (STREAM, STREAM), ("arvena>corvia", STREAM), ("arvena>corvia",))[k % 4]:
+        place = ends[stream] = ends.get(stream, 0) + 1
+        head = Head(kind="batch", stream=stream, offset=str(place - 1), time_ns=str(k), blocks=((0, 40, k % 3),))
+        rows = Block(0, 40, bytes([k % 251]) * 40 * (k % 3), bytes(8) * (k % 3))
+        made.append(Entry(stream, place - 1, heads.encode(head), (rows,)))
+    log.publish(k, k + 1, made)
 
 
 async def releaser(folder: Path) -> None:
     """Serve and publish."""
-    ticks = folder / "ticks"
-    log = log_of(number(ticks))
+    log = open_log(folder)
 
     async def hear(_: str, __: str, envelope: bytes) -> str:
         read = receipt.read(envelope)
@@ -94,9 +102,10 @@ async def releaser(folder: Path) -> None:
     put(folder / "port", str(await server.open("127.0.0.1", number(folder / "port"), context)))
     while True:
         await asyncio.sleep(PUBLISH_S)
-        if not (folder / "stop").exists():
-            put(ticks, str(len(log.leaves) + 1))  # what was served once must be there after a restart
-            tick(log, len(log.leaves))
+        if (folder / "stop").exists():
+            put(folder / "whole", str(log.heads()[STREAM]))
+        else:
+            await asyncio.to_thread(publish, log)
             server.wake()
 
 
@@ -152,7 +161,9 @@ async def recipient(folder: Path) -> None:
         folder / "belora.crt", folder / "belora.key", (folder / "arvena.crt").read_text("ascii"), tls.Failures()
     )
     url = f"https://127.0.0.1:{number(folder / 'port')}"
-    peer = Peer("arvena", url, log_key("arvena.example/log")[1], (STREAM,), context)
+    peer = Peer(
+        "arvena", url, note.Key(ORIGIN, note.ED25519, ARVENA.public_key().public_bytes_raw()), (STREAM,), context
+    )
     pace = Pace(wait_s=1, first_s=0.05, most_s=0.3, refused_s=0.05, silence_s=0.5)
     memory = Memory(folder / "memory", time.time_ns)
     client = LinkClient(peer, Door(runner), memory, time.time_ns, lambda: 0.5, pace)
