@@ -429,3 +429,12 @@ def test_a_pile_of_tracks_is_looked_at_in_turn_and_all_of_it_in_time(monkeypatch
         out = run(state, t, own(t, *craft), told(t, 1, *craft))
     assert len(out.tracks) == 20
     assert (out.seen_by == 2).all()
+
+
+def test_what_is_told_for_ever_and_seen_by_nobody_goes():
+    """A rumour: the partner speaks of it each second, but no sensor has seen it since."""
+    state = stage.init()
+    for t in range(70):
+        rows = told(t, 1, (0, 200), updated_ns=T0)
+        out = run(state, t, own(t), rows)
+        assert len(out.tracks) == (1 if t <= 60 else 0)

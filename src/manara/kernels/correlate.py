@@ -145,7 +145,7 @@ def near(ground: Ground, at: F8, x: float, y: float, z: float, out: I8) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def misfit(a: Moving, i: int, b: Moving, j: int, place_m: float, speed_mps: float, room: F8) -> tuple[float, float]:
     """How badly track j of b fits track i of a: squared Mahalanobis distance over position and velocity, and ln |S|.
 
@@ -179,7 +179,7 @@ def misfit(a: Moving, i: int, b: Moving, j: int, place_m: float, speed_mps: floa
     return gap[0] * back[0] + gap[1] * back[1] + gap[2] * back[2] + gap[3] * back[3], math.log(det)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def fits(a: Moving, la: Labels, i: int, b: Moving, lb: Labels, j: int) -> int:
     """Whether labels let two tracks be one: 0 no, 1 yes, 2 they have one name.
 
@@ -272,7 +272,7 @@ def candidates(
             keep(count, col, cost, k, i, min(price, -1e-3))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _far(a: Moving, i: int, b: Moving, j: int, place_m: float) -> bool:
     """Whether the distance alone is outside the gate: d² is at least |Δ|² over the trace of its covariance."""
     dx, dy, dz = a.at[i, 0] - b.at[j, 0], a.at[i, 1] - b.at[j, 1], a.at[i, 2] - b.at[j, 2]

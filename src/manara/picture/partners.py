@@ -179,11 +179,14 @@ def take(one: Partner, rows: PartnerRows, now_ns: int, serial: int = 0) -> None:
 
 
 def age(one: Partner, now_ns: int) -> None:
-    """Let go of what was not heard for long; the rest fades."""
+    """Let go of what was not heard for long, or not seen by anybody's sensors; the rest fades.
+
+    The second is against rumours: a track that nodes only pass on round a ring is told for ever and seen by nobody.
+    """
     held = one.held
     if len(held) == 0:
         return
-    silent_s = (now_ns - held.heard_ns) / SECOND_NS
+    silent_s = (now_ns - np.minimum(held.heard_ns, held.updated_ns)) / SECOND_NS
     how = manners(held.kind, held.domain)
     gone = silent_s > how[:, 2]
     fading = (silent_s > how[:, 1]) & (held.life != Life.TENTATIVE)
@@ -227,7 +230,7 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
     drop_s = manners(new.kind, new.domain)[:, 2]
     old = good & (now_ns - new.time_ns > drop_s * SECOND_NS)
     one.refuse("too_late", int(old.sum()))
-    new = _last_of_each(new.take(good & ~old))
+    new = _last_of_each(_only(new, good & ~old))
     where = np.searchsorted(one.held.track, new.track)
     known = np.zeros(len(new), np.bool_)
     inside = where < len(one.held)
@@ -235,7 +238,7 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
     back = np.zeros(len(new), np.bool_)
     back[known] = new.time_ns[known] < one.held.time_ns[where[known]]
     one.refuse("out_of_order", int(back.sum()))
-    at, fresh = where[known & ~back], new.take(known & ~back)
+    at, fresh = where[known & ~back], _only(new, known & ~back)
     for f in fields(Held):
         if f.name not in _OURS:
             getattr(one.held, f.name)[at] = getattr(fresh, f.name)
@@ -308,8 +311,15 @@ def _finite(told: NDArray[np.float32]) -> F8:
     return np.where(np.abs(wide) < 1e6, wide, np.nan)
 
 
+def _only(table: Held, which: Bools) -> Held:
+    """Those rows; the table itself where that is all of them."""
+    return table if which.all() else table.take(which)
+
+
 def _last_of_each(new: Held) -> Held:
     """Of several rows of one track, the last."""
+    if (new.track[1:] > new.track[:-1]).all():
+        return new
     _, first = np.unique(new.track[::-1], return_index=True)
     return new.take(len(new) - 1 - first)
 
