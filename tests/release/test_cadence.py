@@ -122,19 +122,19 @@ def best_of(with_it, without):
     return auc(sign * no[half:] @ scores[chosen], sign * yes[half:] @ scores[chosen])
 
 
-def streams(n, padded, tracks):
+def streams(n, padded, tracks, seconds=80):
     """n streams with the source and n without, on the same days."""
 
     def day(k, extra, salt):
         rng = np.random.Generator(np.random.Philox([k, salt]))
-        return watched(rng, tracks(k), extra, padded)
+        return watched(rng, tracks(k), extra, padded, seconds)
 
     return [day(k, 0.02, 1) for k in range(n)], [day(k, 0.0, 2) for k in range(n)]
 
 
 def test_row_08_sizes_tell_a_source_where_nothing_is_filled():
     """The classifier can see: traffic like every day's, and 2 % more rows where the source is there."""
-    assert best_of(*streams(40, padded=False, tracks=lambda k: 300)) >= 0.95
+    assert best_of(*streams(40, False, lambda k: 300, seconds=300)) >= 0.95
 
 
 def test_row_08_sizes_of_filled_frames_do_not():
