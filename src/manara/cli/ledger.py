@@ -1,4 +1,4 @@
-"""manara ledger verify | prove | export | checkpoint: what was told to whom, proven or disproven."""
+"""manara ledger verify | prove | export | checkpoint | keys: what was told to whom, proven or disproven."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
     from manara.cli.ledger_folder import Folder
-    from manara.ledger.note import Key
+    from manara.cli.ledger_keys import Trusted
 
 FILE_MAX = 48 << 20
 SHOWN_MAX = 20  # faults on the screen; --json has up to audit.FAULTS_MAX
@@ -31,7 +31,7 @@ def add(commands: arguments.Commands) -> None:
         "verify, prove and export what was told to whom",
         "manara ledger verify proof.json --key KEY",
     )
-    inner = ledger.add_subparsers(dest="what", required=True, metavar="verify|prove|export|checkpoint")
+    inner = ledger.add_subparsers(dest="what", required=True, metavar="verify|prove|export|checkpoint|keys")
     _add_verify(inner)
     prove = arguments.command(
         inner,
@@ -56,6 +56,11 @@ def add(commands: arguments.Commands) -> None:
     show = arguments.command(inner, "checkpoint", "the newest checkpoint", "manara ledger checkpoint harbour.node")
     show.add_argument("folder", metavar="FOLDER", type=Path, help="a node's folder, or a folder of tiles")
     show.set_defaults(run=run_checkpoint)
+    keys = arguments.command(
+        inner, "keys", "a directory's keys as lines, for verifiers of others", "manara ledger keys directory.toml"
+    )
+    keys.add_argument("directory", metavar="DIRECTORY.toml", type=Path, help="the partners' directory")
+    keys.set_defaults(run=run_keys)
 
 
 def _add_verify(inner: arguments.Commands) -> None:
@@ -72,6 +77,7 @@ def _add_verify(inner: arguments.Commands) -> None:
     verify.add_argument(
         "--recipient", action="append", default=[], metavar="HEX", help="a key that may sign receipts; repeatable"
     )
+    verify.add_argument("--directory", type=Path, metavar="FILE", help="take the keys of all partners from a directory")
     verify.add_argument("--against", type=Path, metavar="FILE", help="an earlier checkpoint that the log must continue")
     verify.add_argument("--evidence", type=Path, metavar="FILE", help="where evidence is written if --against fails")
     verify.add_argument("--json", action="store_true", help="one JSON line on standard output")
@@ -100,19 +106,11 @@ class Answer:
         return 1 if self.why else 0
 
 
-@dataclass(frozen=True)
-class Trusted:
-    """Keys that the user gave."""
-
-    keys: tuple[Key, ...]
-    witnesses: tuple[Key, ...]
-    quorum: int
-    recipients: tuple[bytes, ...]
-
-
 def run_verify(args: argparse.Namespace) -> int:
     """Say whether it holds, and which place does not."""
-    trusted = _trusted(args)
+    from manara.cli import ledger_keys
+
+    trusted = ledger_keys.trusted(args)
     if args.path.is_dir():
         from manara.cli import ledger_folder
 
@@ -121,37 +119,6 @@ def run_verify(args: argparse.Namespace) -> int:
     else:
         answer = _file(_read(args.path), trusted, args.path)
     return answer.show(args.json)
-
-
-def _trusted(args: argparse.Namespace) -> Trusted:
-    from manara.ledger import note
-
-    keys, witnesses = [_key(x, "--key") for x in args.key], [_key(x, "--witness") for x in args.witness]
-    if any(key.kind != note.ED25519 for key in keys):
-        raise BadInput("is a witness's key", "--key", "give it with --witness")
-    if any(key.kind != note.COSIGNATURE for key in witnesses):
-        raise BadInput("is a log's key", "--witness", "give it with --key")
-    quorum = len(witnesses) if args.quorum is None else args.quorum
-    if not 0 <= quorum <= len(witnesses):
-        raise BadInput(
-            f"{quorum} of {len(witnesses)} witnesses can never be", "--quorum", "name the keys with --witness"
-        )
-    try:
-        recipients = tuple(bytes.fromhex(one) for one in args.recipient)
-    except ValueError:
-        raise BadInput("not a key in hexadecimal digits", "--recipient") from None
-    return Trusted(tuple(keys), tuple(witnesses), quorum, recipients)
-
-
-def _key(said: str, option: str) -> Key:
-    from manara.ledger import note
-
-    found = note.parse_vkey(said)
-    if isinstance(found, str) and len(said) < 1000 and Path(said).is_file():
-        found = note.parse_vkey(_read(Path(said)).decode(errors="replace"))
-    if isinstance(found, str):
-        raise BadInput(found, option, "give the line or a file that holds it")
-    return found
 
 
 def _read(path: Path) -> bytes:
@@ -170,18 +137,26 @@ def _file(data: bytes, trusted: Trusted, path: Path) -> Answer:
     from manara.ledger import bundle, evidence
 
     begin = data[:1].decode(errors="replace")
-    if not trusted.keys:
-        raise BadInput("without the log's key nothing can be verified", str(path), "give it with --key")
+    if not trusted.keys and trusted.directory is None:
+        raise BadInput("without the log's key nothing can be verified", str(path), "give it with --key or --directory")
     if begin != "{":
         return _checkpoint(data, trusted)
     found = evidence.parse(data) if evidence.KIND.encode() in data else bundle.parse(data)
     if isinstance(found, str):
         return Answer("file", found)
     if isinstance(found, evidence.Evidence):
-        verdict = evidence.check(found, trusted.keys)
+        verdict = evidence.check(found, _of(found.first, trusted).keys)
         said = [f"evidence: {verdict.text}"]
         return Answer("evidence", "" if verdict.proven else verdict.text, said=said, fields={"proven": verdict.proven})
-    return _bundle(found, trusted)
+    return _bundle(found, _of(found.checkpoint, trusted))
+
+
+def _of(signed: bytes, trusted: Trusted) -> Trusted:
+    """With the directory's keys for the log of this checkpoint."""
+    from manara.ledger import checkpoint
+
+    said = checkpoint.parse_note(signed)
+    return trusted if isinstance(said, str) else trusted.of_log(said[0].origin)
 
 
 def _bundle(one: Any, trusted: Trusted) -> Answer:
@@ -221,13 +196,17 @@ def _checkpoint(data: bytes, trusted: Trusted) -> Answer:
     """Who signed a checkpoint, and what it says."""
     from manara.ledger import checkpoint, cosign
 
-    said = checkpoint.open_signed(data, trusted.keys) if trusted.keys else _unsigned(data)
+    trusted = _of(data, trusted)
+    blind = not trusted.keys and trusted.directory is None
+    said = _unsigned(data) if blind else checkpoint.open_signed(data, trusted.keys)
     if isinstance(said, str):
         return Answer("checkpoint", f"checkpoint: {said}")
     one = said.checkpoint
     answer = Answer("checkpoint", fields={"origin": one.origin, "size": one.size, "root": one.root.hex()})
     by = f"signed by {said.signed[0].name}" if said.signed else "signature not checked"
-    answer.held = "verified" if said.signed else "consistent in itself; WHO SIGNED IT WAS NOT CHECKED: give --key"
+    answer.held = (
+        "verified" if said.signed else "consistent in itself; WHO SIGNED IT WAS NOT CHECKED: give --key or --directory"
+    )
     answer.said.append(f"{one.origin}: {one.size:,} leaves, root {one.root.hex()[:16]}…, {by}")
     answer.fields["signed"] = [key.name for key in said.signed]
     if why := cosign.short_of(said.note, trusted.witnesses, trusted.quorum):
@@ -277,7 +256,7 @@ def _against(folder: Folder, data: bytes, trusted: Trusted, args: argparse.Names
     """Does the log continue an earlier checkpoint; evidence when it does not."""
     from manara.ledger import checkpoint, evidence, tiles
 
-    earlier = _read(args.against)
+    earlier, trusted = _read(args.against), _of(data, trusted)
     if not trusted.keys:
         raise BadInput("without the log's key an earlier checkpoint says nothing", "--against", "give it with --key")
     was = checkpoint.open_signed(earlier, trusted.keys)
@@ -375,4 +354,13 @@ def run_checkpoint(args: argparse.Namespace) -> int:
         data = folder.checkpoint()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+    return 0
+
+
+def run_keys(args: argparse.Namespace) -> int:
+    """Print every key, a line each."""
+    from manara.cli import ledger_keys
+
+    for line in ledger_keys.lines(ledger_keys.read_directory(args.directory)):
+        print(line)
     return 0
