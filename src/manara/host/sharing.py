@@ -29,7 +29,7 @@ from manara.host.link_server import Admitted, Desks, LinkServer
 from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received
-from manara.host.vault import Vault, WipingDisk
+from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.host.witness_desk import WitnessDesk
 from manara.ledger import checkpoint, cosign, note, witness
 from manara.link import wire
@@ -158,8 +158,20 @@ class Sharing:
         if changed and views.standings:
             self._standings = standing.load(msgspec.json.decode(views.standings))
             commands.publish(self.folder, self._standings)
+            self._keep_holds()
             if self.server is not None:
                 self.server.review()
+
+    def _keep_holds(self) -> None:
+        """The key table erases nothing that persons have put under a legal hold."""
+        for hold in self._standings.holds.values():
+            subjects = () if "all" in hold.tracks else tuple(int(one) for one in hold.tracks)
+            first, end = hold.from_ns // HOUR_NS, hold.to_ns // HOUR_NS + 1
+            self.vault.place_hold(
+                Hold(name=hold.name, originator=hold.originator, subjects=subjects, first=first, end=end)
+            )
+        for gone in {one.name for one in self.vault.holds()} - self._standings.holds.keys():
+            self.vault.lift_hold(gone)
 
     def _one(self, effect: Effect) -> None:
         if isinstance(effect, Publish):
@@ -263,6 +275,8 @@ class Sharing:
         found = next((one for one in self._others() if one.tls_sha256 == fingerprint), None)
         if found is None:
             return "unknown_certificate"
+        if fingerprint in self._standings.revoked:
+            return "revoked"
         if found.id in self.config.never_to:
             return "never_to"
         ours = f"{self.config.partner}>{found.id}"
@@ -278,6 +292,9 @@ class Sharing:
         found = statements.verify(envelope, self.listed.directory)
         if not isinstance(found, Verified):
             return found.why
+        used = {one.agreement_key for one in self._others() if one.id in found.nodes}
+        if used & set(self._standings.revoked):
+            return "revoked"
         if kind == "receipt":
             said = found.statement
             if not isinstance(said, Receipt) or found.nodes != (partner,):
