@@ -89,6 +89,14 @@ def test_the_phase_is_told():
     assert "The phase is suspended." in why(permit("all"), phase=Phase.SUSPENDED).text()
 
 
+def test_what_only_a_bound_keeps_back_names_the_permit_and_what_was_asked():
+    found = why(permit("cells", cell_m=8_000, epoch_s=60))
+    assert found.denial == "unmeetable"
+    assert "But for that it would go by cells." in found.text()
+    assert "cell_m 8000, epoch_s 60" in found.text()
+    assert "cell_m 8000" in found.text("ar")
+
+
 def test_no_rule_at_all_has_no_nearest():
     found = why()
     assert found.nearest is None

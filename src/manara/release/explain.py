@@ -9,7 +9,7 @@ from manara.records.agreement import FOREVER_S
 from manara.records.columns import U8
 from manara.records.marking import Marking, Obligations
 from manara.release.conditions import PURPOSES, STRIPS, Condition, column, fires, holds, of_rule
-from manara.release.rules import Denial, Program, decide
+from manara.release.rules import Decisions, Denial, Program, decide, join
 
 DENIALS_EN = {
     Denial.NONE: "it goes",
@@ -96,9 +96,16 @@ def explain(program: Program, marking_row: Marking, now_ns: int) -> Explanation:
         recipient=program.agreement.recipient,
         phase=program.phase.name.lower(),
         rules=rules,
-        obligations=spoken(decided.obligations, program) if decided.allowed[0] else {},
+        obligations=_obligations(program, decided, denial),
         nearest=_nearest(program, row, now_ns) if denial is Denial.DEFAULT else None,
     )
+
+
+def _obligations(program: Program, decided: Decisions, denial: Denial) -> dict[str, int | tuple[str, ...]]:
+    """Of what goes; and of what goes not because they cannot be met."""
+    if denial is Denial.UNMEETABLE:
+        return spoken(join(program.duties, decided.matched), program)
+    return spoken(decided.obligations, program) if denial is Denial.NONE else {}
 
 
 def _matching(matched: U8) -> list[int]:
@@ -170,8 +177,13 @@ def _english(one: Explanation) -> list[str]:
             if rule.effect == "forbid" and rule.unknown
         ]
         lines += _reasons(one, "en")
+    elif one.rules:
+        lines.append(f"But for that it would go by {_rules(one, 'permit')}.")
     if one.denial == "phase":
         lines.append(f"The phase is {one.phase}.")
+    if one.obligations:
+        asked = one.obligations
+        lines.append(f"It would have to be: cell_m {asked.get('cell_m', 0)}, epoch_s {asked.get('epoch_s', 0)}.")
     if near := one.nearest:
         asks = f"{near.field} {_value(near.names)}"
         why = "which is not known here" if near.unknown else "which does not hold"
@@ -197,8 +209,14 @@ def _arabic(one: Explanation) -> list[str]:
             if rule.effect == "forbid" and rule.unknown
         ]
         lines += _reasons(one, "ar")
+    elif one.rules:
+        lines.append(f"ولولا ذلك لأُتيح بموجب القاعدة {_rules(one, 'permit')}.")
     if one.denial == "phase":
         lines.append(f"المرحلة: {one.phase}.")
+    if one.obligations:
+        lines.append(
+            f"المطلوب: cell_m {one.obligations.get('cell_m', 0)}، epoch_s {one.obligations.get('epoch_s', 0)}."
+        )
     if near := one.nearest:
         why = "وهو غير معروف هنا" if near.unknown else "وهو غير متحقق"
         asks = f"{FIELDS_AR[near.field]} {_value(near.names)}"
