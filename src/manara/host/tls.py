@@ -58,7 +58,7 @@ def reason(fault: ssl.SSLError) -> str:
         return "wrong_peer"
     if isinstance(fault, ssl.SSLCertVerificationError):
         return _VERIFY.get(fault.verify_code, "certificate_unknown")
-    said = fault.reason or ""
+    said = getattr(fault, "reason", None) or ""  # an error that Python made itself has none
     if said.startswith("TLSV1_ALERT") or "ALERT" in said:
         return "refused_by_peer"
     return _REASONS.get(said, "handshake")
