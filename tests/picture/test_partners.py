@@ -17,7 +17,7 @@ from manara.records.tracks import Life, Tracks
 from manara.tracking import motion
 
 HIDDEN = 1 << 63
-LED_1 = 1 << 63 | 1 << 48
+LED_1 = 1 << 63 | 1 << 42
 
 
 def run(state, t, tracks, *rows):
@@ -68,7 +68,7 @@ def test_row_28_air_and_sea_come_from_a_partner():
     assert out.of_partner.tolist() == [0, 2, 2]
     assert out.tracks.domain.tolist() == [Domain.AIR, Domain.AIR, Domain.SEA]
     assert out.tracks.identity.tolist() == [0, 0, MMSI]
-    top = 1 << 63 | 3 << 56 | 2 << 48
+    top = 1 << 63 | 3 << 48 | 2 << 42
     assert out.tracks.track_id.tolist() == [1, top + 1, top + 2]
     assert out.pedigree.tolist() == [1, HIDDEN | 4, HIDDEN | 4]
     assert out.tracks.number.tolist()[1:] == [0, 0], "numbers are our own tracks'"

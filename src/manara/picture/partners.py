@@ -247,7 +247,7 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
     one.refuse("crowded", max(len(born) - room, 0))
     born = born.take(np.arange(len(born)) < room)
     if len(born):
-        top = 1 << 63 | (serial & 0x7F) << 56 | rows.partner << 48
+        top = 1 << 63 | (serial & 0x7FFF) << 48 | rows.partner << 42
         number = np.arange(one.given + 1, one.given + 1 + len(born), dtype=np.uint64)
         one.given += len(born)
         joined = Held.join([one.held, born.replace(id=np.uint64(top) | number)])

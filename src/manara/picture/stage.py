@@ -95,9 +95,9 @@ class State:
 
 
 def init(serial: int = 0) -> State:
-    """An empty picture. ``serial``: number of the source view, below 128; ids of rows that only partners see bear it
-    below the top bit, then the partner, then a count: 1 | serial (7 bits) | partner (8) | count (48)."""
-    return State(serial=serial & 0x7F)
+    """An empty picture. ``serial``: number of the source view, below 32,768; ids of rows that only partners see bear
+    it below the top bit, then the partner, then a count: 1 | serial (15 bits) | partner (6) | count (42)."""
+    return State(serial=serial & 0x7FFF)
 
 
 def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
