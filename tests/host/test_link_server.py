@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import time
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -189,6 +190,30 @@ def test_row_21_receipts_and_statements_are_handed_in_and_a_bad_one_is_told(tmp_
         assert [(who, kind) for who, kind, _ in pair.heard] == [("belora", k) for k in ("receipt", *["statement"] * 2)]
         assert (await client.post("/witness/add-checkpoint", b""))[0] == 404
         await client.close()
+
+    run(tmp_path, play)
+
+
+def test_a_partner_asks_us_to_cosign_and_an_auditor_reads_tiles(tmp_path):
+    tiles = {"tile/0/000": b"hashes", "tile/entries/000.p/3": b"ticks"}
+
+    async def cosign(partner, body):
+        return (409, b"7\n") if body == b"old 3\n" else (200, partner.encode())
+
+    async def play(pair, server):
+        server._desks = replace(server._desks, cosign=cosign, tile=tiles.get)
+        async with pair.session() as session:
+            for path, content in tiles.items():
+                assert await get(session, f"/{path}") == (200, content)
+            for path in ("tile/0/001", "tile/../secret", "tile/%2e%2e/secret"):
+                assert (await get(session, f"/{path}"))[0] == 404
+            async with session.post("/witness/add-checkpoint", data=b"old 3\n") as got:
+                assert (got.status, got.content_type, await got.read()) == (409, "text/x.tlog.size", b"7\n")
+            async with session.post("/witness/add-checkpoint", data=b"old 7\n") as got:
+                assert (got.status, await got.read()) == (200, b"belora")
+            long = {"data": bytes(link_server.WITNESS_BYTES + 1)}
+            async with session.post("/witness/add-checkpoint", **long) as got:
+                assert got.status == 413
 
     run(tmp_path, play)
 
