@@ -26,6 +26,7 @@ def export(agreement: Agreement, known: Sequence[str] | None = None, *, permits_
     """The policies, one for each rule, then one for each bound. ``known``: as in rules.compile_rules.
     ``permits_only``: without rules that forbid and without bounds.
 
+    >>> from manara.records.agreement import When
     >>> ships = Rule(id="ships", effect="permit", when=When(domain=("sea",)))
     >>> made = Agreement(id="x", title="x", releaser="arvena", recipient="belora", not_before="", not_after="",
     ...                  rules=(ships,))
