@@ -114,8 +114,10 @@ async def _tcp(feed: Feed) -> None:
             continue
         attempt = 0
         feed.tell("live", f"connected to {at.host}:{at.port}")
-        await _drain(feed, reader)
-        writer.close()
+        try:
+            await _drain(feed, reader)
+        finally:
+            writer.close()
         with suppress(OSError):
             await writer.wait_closed()
         feed.tell("lost", f"{at.host}:{at.port} closed the connection")
