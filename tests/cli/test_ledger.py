@@ -162,6 +162,20 @@ def test_witnesses_are_wanted_when_named(mirror, node, tmp_path, capsys):
     assert run(capsys, "ledger", "verify", tmp_path / "p", *named, "--quorum", 2)[0] == 0
 
 
+def test_a_node_shows_the_newest_log_that_was_cosigned(node, tmp_path, capsys):
+    """291 leaves were cosigned by two, 300 are there."""
+    named = ["--key", KEY, *(part for key in WITNESSES[:2] for part in ("--witness", note.vkey(key)))]
+    found = json.loads(run(capsys, "ledger", "verify", node, *named, "--json")[1])
+    assert (found["ok"], found["size"], len(found["witnesses"])) == (True, 291, 2)
+    assert run(capsys, "ledger", "export", node, "--out", tmp_path / "log", "--quorum", 2)[0] == 0
+    found = json.loads(run(capsys, "ledger", "verify", tmp_path / "log", *named, "--json")[1])
+    assert (found["ok"], found["size"]) == (True, 291)
+    assert main(["ledger", "checkpoint", str(node), "--quorum", "2"]) == 0
+    assert capsys.readouterr().out.encode() == (tmp_path / "log/checkpoint").read_bytes()
+    third = ["--key", KEY, "--witness", note.vkey(WITNESSES[2])]
+    assert "0 of 1 witnesses" in run(capsys, "ledger", "verify", node, *third)[1]
+
+
 def test_row_22_an_entry_and_one_row_of_it_are_proven_offline(node, tmp_path, capsys):
     whole, row = tmp_path / "whole.json", tmp_path / "row.json"
     where = ["ledger", "prove", node, "--stream", "arvena>belora", "--offset", 7]

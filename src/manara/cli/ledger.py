@@ -52,15 +52,23 @@ def add(commands: arguments.Commands) -> None:
     )
     export.add_argument("folder", metavar="FOLDER", type=Path, help="a node's folder, or a folder of tiles")
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or new")
+    _add_quorum(export)
     export.set_defaults(run=run_export)
     show = arguments.command(inner, "checkpoint", "the newest checkpoint", "manara ledger checkpoint harbour.node")
     show.add_argument("folder", metavar="FOLDER", type=Path, help="a node's folder, or a folder of tiles")
+    _add_quorum(show)
     show.set_defaults(run=run_checkpoint)
     keys = arguments.command(
         inner, "keys", "a directory's keys as lines, for verifiers of others", "manara ledger keys directory.toml"
     )
     keys.add_argument("directory", metavar="DIRECTORY.toml", type=Path, help="the partners' directory")
     keys.set_defaults(run=run_keys)
+
+
+def _add_quorum(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quorum", type=int, default=0, metavar="N", help="the newest that N witnesses have cosigned, if there is one"
+    )
 
 
 def _add_verify(inner: arguments.Commands) -> None:
@@ -114,7 +122,7 @@ def run_verify(args: argparse.Namespace) -> int:
     if args.path.is_dir():
         from manara.cli import ledger_folder
 
-        with ledger_folder.opened(args.path) as folder:
+        with ledger_folder.opened(args.path, trusted.quorum) as folder:
             answer = _folder(folder, trusted, args)
     else:
         answer = _file(_read(args.path), trusted, args.path)
@@ -327,7 +335,7 @@ def run_export(args: argparse.Namespace) -> int:
 
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise BadInput("is there and not empty", str(args.out), "name a new folder")
-    with ledger_folder.opened(args.folder) as folder:
+    with ledger_folder.opened(args.folder, args.quorum) as folder:
         count = _copy(folder.files(), args.out)
     print(f"{count:,} files written to {args.out}")
     return 0
@@ -350,7 +358,7 @@ def run_checkpoint(args: argparse.Namespace) -> int:
     """Print the newest checkpoint as it is."""
     from manara.cli import ledger_folder
 
-    with ledger_folder.opened(args.folder) as folder:
+    with ledger_folder.opened(args.folder, args.quorum) as folder:
         data = folder.checkpoint()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -43,8 +43,9 @@ class Folder(Protocol):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Folder]:
-    """The log at this path. Raises BadInput."""
+def opened(path: Path, quorum: int = 0) -> Iterator[Folder]:
+    """The log at this path. Of a node's own: at its newest checkpoint that so many witnesses have cosigned, if there is
+    one. Raises BadInput."""
     from manara.node.durable.disk import DiskError
 
     if (path / "checkpoint").is_file():
@@ -58,7 +59,7 @@ def opened(path: Path) -> Iterator[Folder]:
     try:
         with TemporaryDirectory(prefix="manara-") as scratch:
             store = open_store(log, _holding(path, KEY_FILES) or log)
-            yield NodeFolder(path, store, Path(scratch))
+            yield NodeFolder(path, store, Path(scratch), quorum)
     except DiskError as fault:
         raise BadInput(fault.detail, str(path)) from None
 
@@ -176,31 +177,46 @@ def bundle_of(read: Read, signed: bytes, leaf: int, where: str) -> Bundle:
 class NodeFolder(TileFolder):
     """The store of a node, as tiles in a scratch folder; entries come from the store itself."""
 
-    def __init__(self, path: Path, store: LogStore, scratch: Path) -> None:
+    def __init__(self, path: Path, store: LogStore, scratch: Path, quorum: int = 0) -> None:
         super().__init__(scratch)
         self._where, self._store, self._exported = str(path), store, False
+        self._signed = (store.cosigned(quorum) if quorum else b"") or store.checkpoint()
 
-    def _export(self) -> None:
+    def read(self, path: str) -> bytes | None:
+        """From the tiles, which are made when first asked for; the last ones of a smaller size are cut from them."""
         if not self._exported:
             self._store.export_tiles(self.path)
             self._exported = True
+        found = super().read(path)
+        return self._cut(path) if found is None else found
 
-    def read(self, path: str) -> bytes | None:
-        """From the tiles, which are made when first asked for."""
-        self._export()
-        return super().read(path)
+    def _cut(self, path: str) -> bytes | None:
+        from manara.ledger import tiles
+
+        one, size, whole = tiles.parse_path(path), self._store.size, super().read
+        if (
+            one is None
+            or one.width == tiles.FULL
+            or tiles.tiles_at(one.level, size) < one.number * tiles.FULL + one.width
+        ):
+            return None
+        if one.level >= 0:
+            return tiles.tile_bytes(tiles.TileHashes(whole, size), one)
+        leaves = tiles.load_bundle(whole, one.number, size)
+        return None if isinstance(leaves, str) else tiles.bundle_bytes(leaves[: one.width])
 
     def paths(self) -> Iterator[str]:
-        """Of the tiles."""
-        self._export()
-        return super().paths()
+        """Of the tiles of the checkpoint's size."""
+        from manara.ledger import checkpoint, tiles
+
+        said = checkpoint.parse_note(self.checkpoint())
+        return iter(()) if isinstance(said, str) else (one.path() for one in tiles.new_tiles(0, said[0].size))
 
     def checkpoint(self) -> bytes:
-        """The newest, with the cosignatures known."""
-        data = self._store.checkpoint()
-        if not data:
+        """With the cosignatures known."""
+        if not self._signed:
             raise BadInput("its log is empty", self._where)
-        return data
+        return self._signed
 
     def _witnessed(self, leaf: int) -> bytes:
         """The checkpoint over this leaf that most witnesses have cosigned."""
@@ -214,7 +230,7 @@ class NodeFolder(TileFolder):
 
     def prove_leaf(self, leaf: int) -> Bundle:
         """The tick from the tiles, its path from the store, in the tree that witnesses have cosigned."""
-        newest = bundle_of(self.read, self.checkpoint(), leaf, self._where)
+        newest = bundle_of(self.read, self._store.checkpoint(), leaf, self._where)
         return self._in_log(leaf, newest.tick)
 
     def prove_entry(self, stream: str, offset: int, row: int | None, receipt: bytes) -> Bundle:
@@ -272,8 +288,3 @@ class NodeFolder(TileFolder):
         if len(roots) != said.next:
             raise BadInput("earlier entries are not in this store any more", "--receipt")
         return bundle.Acknowledged(envelope, tuple(receipt.path_of(roots, offset)))
-
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """The tiles of the newest checkpoint."""
-        self._export()
-        return super().files()
