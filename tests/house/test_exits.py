@@ -20,6 +20,16 @@ WAYS = {
     "cli/main.py": "standard output, when its reader went away",
     "exercise/transmitter.py": "the demo's simulated feeds, on loopback",
     "exercise/demo.py": "starts the demo's transmitter",
+    "exercise/neighbour.py": "starts the demo's second node",
+    "exercise/partners.py": "folders of fictional partners",
+    "cli/demo.py": "asks the system which ports are free",
+    "cli/ledger.py": "proofs and tiles, where the command line says",
+    "host/files.py": "cards, documents, signatures, spool; in folders that are named",
+    "host/keys.py": "key files, in the folder of keys",
+    "host/vault.py": "erased key files are overwritten, in the node's own folder",
+    "host/link_server.py": "partners fetch their streams over mutual TLS",
+    "host/link_client.py": "fetches from partners, hands over receipts and statements",
+    "host/link_file.py": "a stream as a file, where the caller says",
 }
 
 CALLS = {

@@ -24,7 +24,7 @@ OUTSIDE = {
     "link": {"numpy", "msgspec", "rfc8785", "cryptography"},
     "warning": {"numpy", "msgspec", "lxml"},
     "incident": {"msgspec"},
-    "node": {"numpy", "msgspec"},
+    "node": {"numpy", "msgspec", "rfc8785"},
     "host": {"numpy", "msgspec", "serial", "pyarrow", "cryptography", "aiohttp", "rfc8785", "cedarpy"},
     "study": {"numpy", "msgspec"},
     "planning": {"numpy", "msgspec"},

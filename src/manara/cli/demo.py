@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import socket
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ async def _run(args: argparse.Namespace) -> int:
     from manara.cli import serving
     from manara.exercise import demo
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # else a line for each write to a partner who has just gone
     patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
     preparing = asyncio.ensure_future(
         demo.prepare(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ async def _run(args: argparse.Namespace) -> int:
     from manara.host import config
     from manara.study import scenario as scenarios
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # else a line for each write to a partner who has just gone
     scenario = scenarios.load(scenarios.find(args.scenario))
     staged = demo.stage(config.node_config(args.config), scenario, args.speed, args.config.parent)
 

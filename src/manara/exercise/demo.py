@@ -41,6 +41,8 @@ from manara.study.land import land_geojson
 from manara.study.scenario import Scenario
 from manara.study.world import feeds, sensors
 
+TIDY_S = 3.0  # for a neighbour whose folder is kept
+
 
 @dataclass
 class Staged:
@@ -66,10 +68,10 @@ class Begun:
     neighbours: list[Neighbour] = field(default_factory=list)
 
     def end(self) -> None:
-        """End the programs."""
-        for one in self.neighbours:
-            one.stop()
+        """End the programs; who sends first, who listens after it. One whose folder is removed need not tidy up."""
         self.transmitter.stop()
+        for one in self.neighbours:
+            one.stop(0.0 if self.folder else TIDY_S)
 
     def clean(self) -> None:
         """Leave nothing behind. A thread may still be putting a last file there."""
@@ -205,14 +207,17 @@ async def prepare(wish: Wish) -> Demo:
     names = two(scenario)
     if wish.keep is not None and not names:
         raise BadInput("fewer than two of its partners have sensors: nothing is shared", name, "leave --keep out")
+    if wish.keep is not None and wish.keep.exists():
+        raise BadInput("is there already", str(wish.keep), "name a folder that is not there yet")
     scenario = scenarios.apart(scenario) if names else scenario
     heard = [feed for one in names or (None,) for feed in feeds(scenario, one)]
     udp = {feed.name: _free_port(socket.SOCK_DGRAM) for feed in heard if feed.format == "asterix"}
     begun = Begun(Transmitter(name, wish.seed, speed, udp, names))
     try:
-        made = _partners(begun, scenario, names, wish.keep) if names else None
         base = NodeConfig(name=scenario.name, stale_s=15.0 * max(1.0, speed / 4))  # a fast clock makes seconds short
-        loading = asyncio.to_thread(_load_kernels, msgspec.structs.replace(base, feeds=tuple(heard)))
+        draft = msgspec.structs.replace(base, feeds=tuple(heard))
+        loading = asyncio.get_running_loop().run_in_executor(None, _load_kernels, draft)
+        made = _partners(begun, scenario, names, wish.keep) if names else None
         ports, _ = await asyncio.gather(asyncio.to_thread(begun.transmitter.ports), loading)
         urls = {channel: f"udp://127.0.0.1:{port}" for channel, port in udp.items()}
         urls |= {channel: f"tcp://127.0.0.1:{port}" for channel, port in ports.items()}
@@ -236,12 +241,9 @@ async def prepare(wish: Wish) -> Demo:
 
 def _partners(begun: Begun, scenario: Scenario, names: tuple[str, ...], keep: Path | None) -> partners.Made:
     """In this thread, while the transmitter makes its world: an interruption finds it done or not begun."""
-    if keep is None:
+    folder = keep
+    if folder is None:
         folder = begun.folder = Path(tempfile.mkdtemp(prefix="manara-demo-"))
-    elif keep.exists():
-        raise BadInput("is there already", str(keep), "name a folder that is not there yet")
-    else:
-        folder = keep
     made = partners.make(folder, scenario, names, {one: _free_port(socket.SOCK_STREAM) for one in names})
     for releaser, recipient in made.agreements:
         partners.activate(made, releaser, recipient, "full")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE_S = 3.0
 PROGRAM = "manara.cli.neighbour"  # it opens a desk, which no exercise may know
 
 
@@ -41,11 +40,12 @@ class Neighbour:
             self._stdin.write(f"{now_ns}\n".encode())
             self._stdin.flush()
 
-    def stop(self) -> None:
-        """End it; at once if it does not end by itself."""
-        self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(PATIENCE_S)
+    def stop(self, patience_s: float = 0.0) -> None:
+        """End it: with some patience it may put away what it holds, else at once."""
+        if patience_s > 0:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience_s)
         self._process.kill()
         self._process.wait()
         for pipe in (self._stdin, self._stdout):

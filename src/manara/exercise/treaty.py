@@ -36,6 +36,7 @@ def agreement(scenario: Scenario, directory: Directory, releaser: str, recipient
         retention_s=7 * DAY_S,
         sources=tuple(feed.name for feed in feeds(scenario, releaser) if feed.name not in kept),
         witnesses=(theirs,),
+        quorum=1,
         promises=Promise(warning_s=10, answer_s=3600, recall_s=60),
         rules=_rules([one for one in directory.areas if one.partner == theirs and one.responsibility]),
     )

@@ -364,7 +364,7 @@ class Sharing:
             except Unreachable:
                 continue
             if status == 200:
-                self._cosigned(size, signed, answer.decode("ascii", "replace"), key)
+                self._cosigned(size, signed, answer.decode("utf-8", "replace"), key)
                 shown = size
             elif status == 409 and answer.strip().isdigit():
                 shown = int(answer)

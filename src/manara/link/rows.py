@@ -33,7 +33,8 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Sorted:
-    """Rows of a frame by table. ``dropped``: reason -> rows; ``erased``: rows that the head counts and that are gone;
+    """Rows of a frame by table. ``dropped``: reason -> rows (of "increment": rows that stay without theirs);
+    ``erased``: rows that the head counts and that are gone;
     ``unknown``: rows of tables that this version does not know."""
 
     tables: Mapping[int, Rows] = field(default_factory=dict)
@@ -78,7 +79,10 @@ def read(head: Head, blocks: Sequence[Block]) -> Sorted | Reject:
             unknown += 0 if block.table == RowTable.PAD else len(block.rows) // block.width
             continue
         rows = np.frombuffer(block.rows, DTYPES[block.table])
-        tables.setdefault(block.table, []).append(rows[_passed(rows, check(rows, head), dropped)])
+        good = rows[_passed(rows, check(rows, head), dropped)]
+        tables.setdefault(block.table, []).append(good)
+        if block.table == RowTable.PRECISE:
+            _mend_increments(good, dropped)
     told = sum(count for _, _, count in head.blocks)
     there = sum(len(block.rows) // block.width for block in blocks)
     joined = {table: np.concatenate(some) for table, some in tables.items()}
@@ -105,8 +109,6 @@ def _precise(rows: Rows, head: Head) -> list[tuple[str, Mask]]:
         ("height", np.isinf(rows["alt_m"]) | (np.abs(rows["alt_m"]) > ALT_M_MAX)),
         ("heading", np.isinf(rows["heading_rad"]) | (np.abs(rows["heading_rad"]) > 2 * np.pi + 1e-3)),
         ("covariance", ~_semidefinite(rows["cov"])),
-        ("increment", ~_semidefinite(rows["gain"]) | np.isinf(rows["moved"]).any(axis=1)),
-        ("increment", rows["begin_ns"] > rows["time_ns"]),
         ("kind", _beyond(rows, life=True)),
         ("terms", rows["terms"] >= len(head.terms)),
     ]
@@ -181,11 +183,28 @@ def _is_utf8(data: bytes) -> bool:
         return False
 
 
-def _semidefinite(upper: NDArray[np.float32]) -> Mask:
+def _mend_increments(rows: Rows, counts: dict[str, int]) -> None:
+    """An increment that no measurement could give is taken out and counted; the state beside it stands for itself."""
+    bad = ~_semidefinite(rows["gain"], 1e-3, _least_gain(rows["cov"])) | np.isinf(rows["moved"]).any(axis=1)
+    bad |= rows["begin_ns"] > rows["time_ns"]
+    if bad.any():
+        counts["increment"] = counts.get("increment", 0) + int(np.count_nonzero(bad))
+        rows["gain"][bad], rows["moved"][bad], rows["begin_ns"][bad] = 0.0, 0.0, 0
+
+
+def _least_gain(cov: NDArray[np.float32]) -> F8:
+    """Information of each component so small beside what is known of it that only its rounding is left, (n, 4)."""
+    variance = cov[:, [0, 4, 7, 9]].astype(np.float64)
+    return 1e-4 / np.where(variance > 0, variance, np.inf)
+
+
+def _semidefinite(upper: NDArray[np.float32], slack: float = 1e-5, floor: F8 | None = None) -> Mask:
     """Which upper triangles [00, 01, 02, 03, 11, 12, 13, 22, 23, 33] are of a symmetric matrix without a negative
     direction, by Cholesky's steps. All NaN stands for "not told" and passes, as does NaN in all that concerns velocity.
 
-    What is rounded to float32 may be negative by a part in 10^5 of its scale; that is let pass. ``upper`` (n, 10).
+    What is rounded to float32 may be negative by a part in 10^5 of its scale; that is let pass. An increment is a
+    difference of two such matrices and often has directions of which nothing was learned: its ``slack`` is larger, and
+    below ``floor`` (n, 4) a component counts as nothing. ``upper`` (n, 10).
 
     >>> _semidefinite(np.array([[1, 2, 0, 0, 1, 0, 0, 1, 0, 1], [1, 0, 0, 0, 1, 0, 0, 1, 0, 1]], np.float32)).tolist()
     [False, True]
@@ -197,13 +216,14 @@ def _semidefinite(upper: NDArray[np.float32]) -> Mask:
     good = np.asarray(np.isfinite(a).all(axis=1), np.bool_)
     a = np.where(good[:, None], a, 0.0)
     matrix = [[a[:, _AT[min(i, j)][max(i, j)]] for j in range(4)] for i in range(4)]
-    scale = [np.maximum(np.abs(matrix[i][i]), 1e-30) for i in range(4)]
+    least = np.full((len(a), 4), 1e-30) if floor is None else np.maximum(floor, 1e-30)
+    scale = [np.maximum(np.abs(matrix[i][i]), least[:, i]) for i in range(4)]
     for k in range(4):
         pivot = matrix[k][k]
-        good &= pivot >= -1e-5 * scale[k]
+        good &= pivot >= -slack * scale[k]
         for i in range(k + 1, 4):
-            good &= np.abs(matrix[k][i]) <= np.sqrt(np.maximum(pivot, 1e-5 * scale[k]) * scale[i]) * (1 + 1e-5)
-        safe = np.where(pivot > 1e-5 * scale[k], pivot, np.inf)
+            good &= np.abs(matrix[k][i]) <= np.sqrt(np.maximum(pivot, slack * scale[k]) * scale[i]) * (1 + slack)
+        safe = np.where(pivot > slack * scale[k], pivot, np.inf)
         for i in range(k + 1, 4):
             for j in range(i, 4):
                 matrix[i][j] = matrix[i][j] - matrix[k][i] * matrix[k][j] / safe

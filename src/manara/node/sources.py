@@ -105,7 +105,7 @@ def _begin(
         recipient=recipient,
         since_ns=now_ns,
         tracking=tracking.init(capacity=config.capacity, serial=serial),
-        picture=picture.init(),
+        picture=picture.init(serial),
     )
 
 

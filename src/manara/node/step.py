@@ -40,7 +40,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     resume(state, inputs)
 
     heard = feeds.advance(state.feeds, inputs, now_ns)
-    came = link.advance(state.link, inputs, now_ns)
+    came = link.advance(state.link, inputs, now_ns, state.ledger.next)
     agreed = release.command(state.release, link_to_release.commands(inputs, came), now_ns)
     state.held.keep(agreed.wanted, state.config, now_ns)
     book = picture_to_release.codebook(state.config, state.release.directory)
@@ -58,7 +58,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     )
     frames = release.advance(state.release, offered, book, now_ns)
     effects = release_to_ledger.effects(state.ledger, state.release, frames, agreed, came, inputs, now_ns)
-    sends = picture_to_exits.sends(state.exits, shown[OWN][1], now_ns, state.sequence)
+    sends = picture_to_exits.sends(state.exits, *shown[OWN], now_ns, state.sequence)
 
     shared = to_views.Shared(state.link, state.release, state.ledger)
     views = to_views.views(shown[OWN], heard, state.config, shared, now_ns, state.sequence)

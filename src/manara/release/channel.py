@@ -126,6 +126,7 @@ def _decided(force: InForce, offer: Offer, now_ns: int) -> tuple[Tracks, Decisio
     tracks = tracks.replace(identity=np.where(known, tracks.identity, np.uint64(0)))
     decided = decide(force.program, offer.marking, now_ns)
     allowed = decided.allowed & (tracks.life >= Life.CONFIRMED)
+    allowed &= offer.marking.originator != force.program.recipient  # what it told us is no news to it
     duties = decided.obligations
     slow = np.where(tracks.domain == Domain.SEA, np.maximum(duties.rate_s, SEA_S), duties.rate_s).astype(np.uint32)
     return tracks, replace(decided, obligations=duties.replace(rate_s=slow)), allowed

@@ -29,6 +29,7 @@ from manara.release.document import Admitted
 from manara.release.never import may_fuse, never_bits
 from manara.release.phases import phase_name
 from manara.release.rules import Program, compile_rules
+from manara.release.space import overlapping
 from manara.release.statements import Recall, Refusal, Verified
 
 DOCUMENTS_MAX = 256
@@ -252,7 +253,9 @@ def _in_force(state: State, one: standing.Standing, book: Codebook, now_ns: int)
         return None
     key = (one.agreement, int(phase))
     if key not in state.programs:
-        made = compile_rules(admitted.document.agreement, book, phase, never=never_bits(state.never_to, book))
+        overlaps = {"area": overlapping(state.directory.areas)}
+        never = never_bits(state.never_to, book)
+        made = compile_rules(admitted.document.agreement, book, phase, overlaps=overlaps, never=never)
         if not isinstance(made, Program):
             return None
         state.programs[key] = made

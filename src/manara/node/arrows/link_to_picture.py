@@ -86,6 +86,8 @@ def recalls(frames: Sequence[link.Frame]) -> Iterator[tuple[link.Frame, Recalled
         if one.head.kind == "recall":
             try:
                 said = msgspec.json.decode(one.head.subject, type=Recalled)
+                if not said.tracks:
+                    continue  # nothing is named; "all" would say so
                 said.numbers()
                 int(said.from_ns), int(said.to_ns)
             except (msgspec.MsgspecError, ValueError):

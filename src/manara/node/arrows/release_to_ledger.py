@@ -140,9 +140,15 @@ def _entry(state: ledger.State, released: release.State, told: Told, now_ns: int
         return heads.encode(msgspec.structs.replace(head, blocks=(*shape, *pads)))
 
     held = released.cadences.setdefault(told.stream, cadence.init())
-    pads = cadence.fill(held, cadence.cost(shape), lambda one: len(filled(one)), now_ns, released.secret)
+    key = _key(released.secret, told.stream)
+    pads = cadence.fill(held, cadence.cost(shape), lambda one: len(filled(one)), now_ns, key)
     blocks = (*told.blocks, *cadence.blocks(pads, bytes(cadence.noise_bytes(pads))))
     return Entry(told.stream, offset, filled(pads), blocks)
+
+
+def _key(secret: bytes, stream: str) -> bytes:
+    """A secret of its own for each stream."""
+    return hashlib.blake2b(stream.encode(), key=secret[:64], digest_size=32, person=b"manara/cadence").digest()
 
 
 def _count(block: Block) -> int:
