@@ -7,7 +7,8 @@
                               └─▶ delivery(stream, offset): entry, salts, path, checkpoint: the proof
 
 The journal names an entry and holds none of its rows: they lie here, each sealed under the key of its track and hour,
-and are gone when the key is. Their 32-byte hashes are written down before, so that proofs outlive them.
+and are gone when the key is. Their 32-byte hashes are written down before, so that proofs outlive them. Keys are of
+whole hours: what is erased goes with everything of its track that came from this partner in the same hours.
 """
 
 from __future__ import annotations
@@ -17,26 +18,28 @@ import secrets
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from manara.host import framed
 from manara.host.disk import FolderDisk
 from manara.host.vault import Vault
 from manara.link import wire
-from manara.node.durable.disk import DiskError
+from manara.node.durable.disk import Disk, DiskError
 from manara.records.columns import U1, U8
 from manara.records.inputs import Arrived, Input
 from manara.records.released import Block, Delivery, RowTable
 
 SEGMENT_BYTES = 64 << 20
 FRESH_BYTES = 32 << 20  # of rows that wait for their step
+GONE_ENTRIES = 1_024  # of one frame
 HOUR_NS = 3_600_000_000_000
 SALT = 16
 HASH = 32
+_NAME, _END = "received-", ".mnr"
 _BEGIN, _ANSWER, _GONE = b"MNRH", b"MNRA", b"MNRG"
 _OF_TRACKS = (RowTable.PRECISE, RowTable.COARSE, RowTable.NAMES, RowTable.ENDED)  # their rows begin with a track
 
@@ -68,18 +71,20 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Gone(msgspec.Struct, frozen=True, array_like=True):
-    """Rows of an entry that were erased here, and their hashes, which stay."""
+    """Rows of an entry that were erased here, and their hashes, which stay. ``recall``: hash of the statement that
+    asked for it, under which they are counted."""
 
     stream: str
     offset: int
     rows: tuple[tuple[int, bytes], ...]
+    recall: str = ""
 
 
 class _Places:
-    """Where the entries of a stream lie: from ``first`` on, segment and frame of each."""
+    """Where the entries of a stream lie: from ``first`` on, segment and frame of each, and when it came."""
 
     def __init__(self, first: int) -> None:
-        self.first, self.segments, self.frames = first, array("l"), array("q")
+        self.first, self.segments, self.frames, self.came_ns = first, array("l"), array("q"), array("q")
 
     def of(self, offset: int) -> tuple[int, int] | None:
         at = offset - self.first
@@ -87,25 +92,29 @@ class _Places:
 
 
 class Received:
-    """The store over a folder of its own. May raise DiskError. Used from several threads."""
+    """The store over a disk of its own. May raise DiskError. Used from several threads."""
 
-    def __init__(self, folder: Path, vault: Vault) -> None:
-        self._disk, self._vault, self._lock = FolderDisk(folder), vault, threading.RLock()
+    def __init__(self, disk: Disk, vault: Vault, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._disk, self._vault, self._lock = disk, vault, threading.RLock()
+        self._segment_bytes = segment_bytes
         self._places: dict[str, _Places] = {}
         self._names: list[str] = []
         self._gone: dict[tuple[str, int], dict[int, bytes]] = {}
+        self._recalled: dict[str, int] = {}  # recall -> rows that were erased for it
         self._fresh: OrderedDict[tuple[str, int], tuple[Block, ...]] = OrderedDict()
         self._fresh_bytes = self._seed = 0
         for name in self._disk.names():
-            if name.startswith("received-") and name.endswith(".mnr"):
+            if name.startswith(_NAME) and name.endswith(_END):
                 self._names.append(name)
-                self._index(name)
+                if not self._index(name):
+                    self._disk.remove(self._names.pop())
         if not self._names:
             self._begin()
 
     def close(self) -> None:
         """Let go of the folder."""
-        self._disk.close()
+        if isinstance(self._disk, FolderDisk):
+            self._disk.close()
 
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
         """Write an answer down; durable when it returns. What is there already is not written again."""
@@ -120,8 +129,9 @@ class Received:
             paths = tuple(answer.inclusion)
             whole = Answer(partner, answer.stream, received_ns, nonce, answer.checkpoint, paths, kept)
             at = self._append(_ANSWER, whole)
+            self._synced(at)
             for entry in kept:
-                self._point(answer.stream, entry.offset, len(self._names) - 1, at)
+                self._point(answer.stream, entry.offset, at, received_ns)
 
     def fill(self, inputs: Iterable[Input]) -> tuple[Input, ...]:
         """The same inputs, entries with their rows: as many as are not erased."""
@@ -136,29 +146,35 @@ class Received:
                 return None
             answer, kept = found
             place, width, path, tick, leaf = kept.proof
-            blocks, salts, erased = self._whole(answer, kept)
+            blocks, salts, erased = self._whole(answer, kept, proof=True)
             one = Delivery(offset, kept.head, blocks, kept.salt + salts, place, width, path, tick, leaf, erased)
             return one, dict(answer.paths)[leaf], answer.signed
 
-    def erase(self, stream: str, tracks: Sequence[int], from_ns: int, to_ns: int) -> int:
+    def erase(self, stream: str, tracks: Sequence[int], from_ns: int, to_ns: int, recall: str = "") -> int:
         """Erase rows of these tracks (empty: all) that came between two times: their hashes are written down, then
-        their keys are deleted. How many rows went with this call; those under a legal hold stay."""
+        their keys are deleted. How many rows are gone by this call, and by earlier ones for the same recall; those
+        under a legal hold stay."""
         with self._lock:
             wanted = np.array(sorted(tracks), np.uint64)
-            count, partner, hours = 0, "", set[int]()
-            for offset in self._offsets(stream):
-                found = self._read(stream, offset)
-                if found is not None and from_ns <= found[0].received_ns <= to_ns:
-                    partner = found[0].partner
-                    hours.add(found[0].received_ns // HOUR_NS)
-                    count += self._strike(*found, wanted)
-            if count:
-                self._disk.sync(self._names[-1])
+            partner, hours = self._reach(stream, wanted, from_ns, to_ns)
+            made = [
+                found
+                for answer in self._answers(partner, hours)
+                for kept in answer.entries
+                if (found := self._struck(answer, kept, wanted, recall))
+            ]
+            before = self._recalled.get(recall, 0) if recall else 0
+            count = 0
+            for first in range(0, len(made), GONE_ENTRIES):
+                some = tuple(made[first : first + GONE_ENTRIES])
+                self._synced(self._append(_GONE, some))  # a frame that a crash cuts has no other behind it
+                count += sum(map(self._note_gone, some))
+            for hour in sorted(hours):  # also where a crash left hashes written and keys not deleted
                 for subject in [int(one) for one in wanted] if len(wanted) else [None]:
-                    self._vault.erase(partner, subject, min(hours), max(hours) + 1)
+                    self._vault.erase(partner, subject, hour, hour + 1)
             self._fresh.clear()
             self._fresh_bytes = 0
-            return count
+            return before + count
 
     def prune(self, before_ns: int) -> int:
         """Remove the oldest segments, as long as everything in them came before a time; how many."""
@@ -192,36 +208,78 @@ class Received:
             one.offset, one.head, shape, tuple(subjects), tuple(sealed), one.salts[:SALT], proof, tuple(gone.items())
         )
 
-    def _append(self, marker: bytes, what: msgspec.Struct) -> int:
+    def _append(self, marker: bytes, what: object) -> int:
+        """Write a frame, not yet durable; where it begins."""
         payload = msgspec.msgpack.encode(what)
-        if self._disk.size(self._names[-1]) + len(payload) > SEGMENT_BYTES:
+        if self._disk.size(self._names[-1]) + len(payload) > self._segment_bytes:
             self._begin()
         name = self._names[-1]
         at = self._disk.size(name)
         try:
             self._disk.append(name, framed.build(marker, payload, self._seed))
-            self._disk.sync(name)
         except DiskError:
             self._disk.truncate(name, at)  # the next one must not stand behind half a frame
             raise
         return at
 
+    def _synced(self, at: int) -> None:
+        """The frame at that place is durable; if it cannot be, it is taken back."""
+        try:
+            self._disk.sync(self._names[-1])
+        except DiskError:
+            self._disk.truncate(self._names[-1], at)
+            raise
+
     def _begin(self) -> None:
-        name = f"received-{len(self._names):012d}.mnr"
+        number = int(self._names[-1][len(_NAME) : -len(_END)]) + 1 if self._names and self._names[-1] else 0
+        name = f"{_NAME}{number:012d}{_END}"
         head = secrets.token_bytes(framed.SEED_BYTES)
-        self._disk.append(name, framed.build(_BEGIN, head))
-        self._disk.sync(name)
+        try:
+            self._disk.append(name, framed.build(_BEGIN, head))
+            self._disk.sync(name)
+        except DiskError:
+            if name in self._disk.names():
+                self._disk.remove(name)
+            raise
         self._names.append(name)
         self._seed = framed.seed_of(head)
 
-    def _strike(self, answer: Answer, kept: Kept, wanted: U8) -> int:
-        """Write down the hashes of an entry's rows of these tracks, as many as still have their keys."""
+    def _reach(self, stream: str, wanted: U8, from_ns: int, to_ns: int) -> tuple[str, set[int]]:
+        """Whose keys an erasure of these rows meets, and of which hours."""
+        partner, hours = "", set[int]()
+        places = self._places.get(stream)
+        for offset in self._offsets(stream):
+            if places is None or not from_ns <= places.came_ns[offset - places.first] <= to_ns:
+                continue
+            found = self._read(stream, offset)
+            if found is not None and any(_chosen(whose, wanted).any() for whose in found[1].subjects):
+                partner = found[0].partner
+                hours.add(found[0].received_ns // HOUR_NS)
+        return partner, hours
+
+    def _answers(self, partner: str, hours: set[int]) -> Iterator[Answer]:
+        """Everything of a partner that came in these hours, whatever the stream."""
+        for stream, places in self._places.items():
+            last = (-1, -1)
+            for offset in self._offsets(stream):
+                place = places.of(offset)
+                if place is None or place == last or places.came_ns[offset - places.first] // HOUR_NS not in hours:
+                    continue
+                last = place
+                found = self._read(stream, offset)
+                if found is not None and found[0].partner == partner:
+                    yield found[0]
+
+    def _struck(self, answer: Answer, kept: Kept, wanted: U8, recall: str) -> Gone | None:
+        """The hashes of an entry's rows of these tracks, as many as are there and under no hold."""
+        if not any(_chosen(whose, wanted).any() for whose in kept.subjects):
+            return None
         blocks, salts, erased = self._whole(answer, kept)
         struck: list[tuple[int, bytes]] = []
         row = 0
         for block, whose in zip(blocks, kept.subjects, strict=True):
             subjects = np.frombuffer(whose, "<u8").astype(np.uint64)
-            chosen = np.isin(subjects, wanted) if len(wanted) else np.ones(len(subjects), bool)
+            chosen = _chosen(whose, wanted)
             chosen &= self._vault.held(answer.partner, answer.received_ns // HOUR_NS, subjects)[0] == 0
             at = 0
             for here in range(len(subjects)):
@@ -231,16 +289,22 @@ class Received:
                     struck.append((row + here, _leaf(salt, block.rows[at : at + wide])))
                 at += wide
             row += len(subjects)
-        if struck:
-            self._append(_GONE, Gone(answer.stream, kept.offset, tuple(struck)))
-            self._gone.setdefault((answer.stream, kept.offset), {}).update(struck)
-        return len(struck)
+        return Gone(answer.stream, kept.offset, tuple(struck), recall) if struck else None
+
+    def _note_gone(self, one: Gone) -> int:
+        """How many of these were not known to be gone."""
+        held = self._gone.setdefault((one.stream, one.offset), {})
+        new = sum(row not in held for row, _ in one.rows)
+        held.update(one.rows)
+        if one.recall:
+            self._recalled[one.recall] = self._recalled.get(one.recall, 0) + new
+        return new
 
     # Reading
 
-    def _index(self, name: str) -> None:
-        """Where everything of a segment lies; a torn end is cut."""
-        size = self._disk.size(name)
+    def _index(self, name: str) -> bool:
+        """Where everything of a segment lies; a torn end is cut. False: not even its beginning was written."""
+        size, begun = self._disk.size(name), False
         for one in framed.walk(lambda at, n: self._disk.read(name, at, n), size):
             if isinstance(one, framed.Stop):
                 if one.why == "damaged":
@@ -248,19 +312,22 @@ class Received:
                 if one.at < size:
                     self._disk.truncate(name, one.at)
             elif one.marker == _BEGIN:
-                self._seed = framed.seed_of(one.payload)
+                self._seed, begun = framed.seed_of(one.payload), True
             elif one.marker == _ANSWER:
                 whole = msgspec.msgpack.decode(one.payload, type=Answer)
                 for kept in whole.entries:
-                    self._point(whole.stream, kept.offset, len(self._names) - 1, one.at)
+                    self._point(whole.stream, kept.offset, one.at, whole.received_ns)
             else:
-                gone = msgspec.msgpack.decode(one.payload, type=Gone)
-                self._gone.setdefault((gone.stream, gone.offset), {}).update(gone.rows)
+                for gone in msgspec.msgpack.decode(one.payload, type=tuple[Gone, ...]):
+                    self._note_gone(gone)
+        return begun
 
-    def _point(self, stream: str, offset: int, segment: int, at: int) -> None:
+    def _point(self, stream: str, offset: int, at: int, received_ns: int) -> None:
+        """An entry of the segment that is written or read now."""
         places = self._places.setdefault(stream, _Places(offset))
-        places.segments.append(segment)
+        places.segments.append(len(self._names) - 1)
         places.frames.append(at)
+        places.came_ns.append(received_ns)
 
     def _place(self, stream: str, offset: int) -> tuple[int, int] | None:
         places = self._places.get(stream)
@@ -293,8 +360,9 @@ class Received:
                 newest = max(newest, msgspec.msgpack.decode(one.payload, type=Answer).received_ns)
         return newest
 
-    def _whole(self, answer: Answer, kept: Kept) -> tuple[tuple[Block, ...], bytes, bytes]:
-        """Blocks as they came, rows that are gone as their hashes; salts of the rows; 1 for each that is gone."""
+    def _whole(self, answer: Answer, kept: Kept, proof: bool = False) -> tuple[tuple[Block, ...], bytes, bytes]:
+        """Blocks as they came, rows that are gone as their hashes; salts of the rows; 1 for each that is gone.
+        ``proof``: a row without key or hash is damage; else it counts as gone."""
         gone = {**dict(kept.gone), **self._gone.get((answer.stream, kept.offset), {})}
         k = [one.offset for one in answer.entries].index(kept.offset)
         hour = answer.received_ns // HOUR_NS
@@ -306,6 +374,10 @@ class Received:
             opened, lost = self._vault.open(answer.partner, hour, whose, sealed, width + SALT, nonce)
             rows = np.frombuffer(opened, np.uint8).reshape(-1, width + SALT)
             there = [row + i not in gone and not lost[i] for i in range(len(rows))]
+            if proof and any(not ok and row + i not in gone for i, ok in enumerate(there)):
+                raise DiskError(
+                    "damaged", f"the entry {kept.offset} of {answer.stream}: keys are gone without an erasure"
+                )
             pieces = [rows[i, SALT:].tobytes() if ok else gone.get(row + i, bytes(HASH)) for i, ok in enumerate(there)]
             blocks.append(Block(table, width, b"".join(pieces)))
             salts += (rows[:, :SALT] * np.array(there, np.uint8)[:, None]).tobytes()
@@ -359,6 +431,12 @@ def flat(one: Delivery) -> tuple[list[U1], dict[int, bytes]]:
             at, row = at + (HASH if one.erased[row] else block.width), row + 1
         out.append(np.frombuffer(b"".join(rows), np.uint8).reshape(-1, block.width))
     return out, gone
+
+
+def _chosen(whose: bytes, wanted: U8) -> NDArray[np.bool_]:
+    """Which rows are of these tracks, shape (n,); no tracks: all."""
+    subjects = np.frombuffer(whose, "<u8").astype(np.uint64)
+    return np.isin(subjects, wanted) if len(wanted) else np.ones(len(subjects), bool)
 
 
 def _nonce(nonce: bytes, k: int, number: int) -> bytes:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import aiohttp
 import msgspec
 
 from manara.host import bounds, commands, directory, keys, tls
@@ -31,7 +32,8 @@ from manara.host.problems import BadInput
 from manara.host.received import Received
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.host.witness_desk import WitnessDesk
-from manara.ledger import checkpoint, cosign, note, witness
+from manara.host.witnessing import UNREACHABLE, Post, Witnessing, neutral, poster
+from manara.ledger import note
 from manara.link import wire
 from manara.node.durable.disk import DiskError
 from manara.records.config import NodeConfig
@@ -51,7 +53,6 @@ from manara.records.inputs import (
     Refused,
     Tell,
     Views,
-    Witnessed,
 )
 from manara.release import standing, statements
 from manara.release.statements import Receipt, Verified
@@ -59,7 +60,6 @@ from manara.release.statements import Receipt, Verified
 SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
 WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
-WITNESS_S = 1.0  # between two checkpoints that a witness is shown
 OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
 
 
@@ -106,12 +106,17 @@ class Sharing:
             self._disks = (keyed, logged, FolderDisk(folder / "witness"))
             self.vault = Vault(keyed)
             self.log = LogStore(logged, self.keys.ledger, self.vault, log_name(config.partner), config.partner)
-            self.received = Received(folder / "received", self.vault)
+            self.received = Received(FolderDisk(folder / "received"), self.vault)
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
         self.memory = FolderMemory(folder / "partners", now_ns)
         logs = {one.name: (one,) for one in map(log_key, self._others())}
         self.witness = WitnessDesk(self._disks[2], self.keys.witness, witness_name(config.partner), logs)
+        self.witnessing = Witnessing(self.log, self._quietly, now_ns)
+        for partner in self._others():
+            if partner.witness_key and partner.url and partner.tls_certificate:
+                self.witnessing.expect(witness_name(partner.id))
+        self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
         self.trouble = ""
         self._views = Views()
@@ -175,6 +180,7 @@ class Sharing:
 
     def _one(self, effect: Effect) -> None:
         if isinstance(effect, Publish):
+            self.witnessing.wait()
             told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
             self._later(self._published, told)
         elif isinstance(effect, Answer):
@@ -185,7 +191,7 @@ class Sharing:
         elif isinstance(effect, Tell):
             self._later(self._send, effect.partner, "statement", effect.envelope)
         elif isinstance(effect, Erase):
-            count = self.received.erase(effect.stream, effect.tracks, effect.from_ns, effect.to_ns)
+            count = self.received.erase(effect.stream, effect.tracks, effect.from_ns, effect.to_ns, effect.recall)
             self._later(self._offer_one, Erased(effect.recall, effect.stream, count, self._now_ns()))
 
     def _signed(self, statement: bytes) -> bytes:
@@ -206,6 +212,10 @@ class Sharing:
         if self.server is not None:
             self.server.wake()
 
+    def _quietly(self, one: Input) -> None:
+        """News for the next tick: nobody is woken for it."""
+        self._waiting.append(one)
+
     def _offer_one(self, one: Input) -> None:
         self._waiting.append(one)
         self.wake.set()
@@ -223,9 +233,12 @@ class Sharing:
                 for partner in self.listed.directory.partners:
                     if partner.id != self.config.partner and partner.url and partner.tls_certificate:
                         self._call(partner, tasks)
+                self._ask_neutral(tasks)
         finally:
             if self.server is not None:
                 await self.server.close()
+            if self._session is not None:
+                await self._session.close()
             self._loop = None
 
     def close(self) -> None:
@@ -253,7 +266,31 @@ class Sharing:
         tasks.create_task(client.follow(), name=f"from {partner.id}")
         tasks.create_task(self._deliver(partner.id), name=f"to {partner.id}")
         if partner.witness_key:
-            tasks.create_task(self._show(partner), name=f"witness {partner.id}")
+            tasks.create_task(
+                self.witnessing.show(witness_key(partner), self._post(client)), name=f"witness {partner.id}"
+            )
+
+    def _post(self, client: LinkClient) -> Post:
+        """Posts to a partner's witness, over its link."""
+
+        async def post(body: bytes) -> tuple[int, bytes]:
+            try:
+                return await client.post("/witness/add-checkpoint", body)
+            except Unreachable:
+                return UNREACHABLE, b""
+
+        return post
+
+    def _ask_neutral(self, tasks: asyncio.TaskGroup) -> None:
+        """Neutral witnesses that have an address."""
+        for name, said in self.listed.directory.witnesses.items():
+            found = neutral(said)
+            if not isinstance(found, str) and found[1]:
+                self._session = self._session or aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0))
+                session = self._session
+                tasks.create_task(
+                    self.witnessing.show(found[0], poster(found[1], lambda: session)), name=f"witness {name}"
+                )
 
     def _check_own(self, where: str) -> None:
         """The directory must know this node by the keys that it has."""
@@ -345,49 +382,6 @@ class Sharing:
         if said.why:
             self._offer_one(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
         return said.status, said.body
-
-    async def _show(self, partner: Partner) -> None:
-        """Show a witness our newest checkpoint, again and again; take its cosignature, or learn that we are behind."""
-        client, key, shown = self._clients[partner.id], witness_key(partner), 0
-        while True:
-            await asyncio.sleep(WITNESS_S)
-            signed = self.log.checkpoint()
-            newest = checkpoint.parse_note(signed)
-            if isinstance(newest, str) or newest[0].size <= shown:
-                continue
-            size = newest[0].size
-            path = await asyncio.to_thread(self.log.consistency, shown, size) if shown else []
-            try:
-                status, answer = await client.post(
-                    "/witness/add-checkpoint", witness.build_request(shown, path, signed)
-                )
-            except Unreachable:
-                continue
-            if status == 200:
-                self._cosigned(size, signed, answer.decode("utf-8", "replace"), key)
-                shown = size
-            elif status == 409 and answer.strip().isdigit():
-                shown = int(answer)
-                if shown > size:
-                    self._behind(partner.id, shown, size)
-                    shown = 0
-
-    def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> None:
-        """A witness's lines over a checkpoint of ours, if they hold."""
-        parsed = note.parse(cosign.add(signed, lines, [key]))
-        found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
-        if isinstance(found, str) or not found:
-            self._offer_one(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
-            return
-        for line in lines.splitlines():
-            if line:
-                self.log.add_cosignature(size, line)
-        self._waiting.append(Witnessed(size, (key.name,), self._now_ns()))
-
-    def _behind(self, partner: str, seen: int, size: int) -> None:
-        why = f"{partner} has cosigned {seen} leaves of our log, and here are {size}: was a backup restored?"
-        self.log.refuse(why)
-        self._offer_one(Refused(partner, "log_behind", why, self._now_ns()))
 
     # What the client asks of the node (Door) and of the store (Memory)
 
