@@ -116,6 +116,7 @@ class Sharing:
         for partner in self._others():
             if partner.witness_key and partner.url and partner.tls_certificate:
                 self.witnessing.expect(witness_name(partner.id))
+        self._told = set(self.log.heads())  # streams that have an entry
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
         self.trouble = ""
@@ -182,6 +183,7 @@ class Sharing:
         if isinstance(effect, Publish):
             self.witnessing.wait()
             told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
+            self._told |= {one.stream for one in effect.entries}
             self._later(self._published, told)
         elif isinstance(effect, Answer):
             commands.answer(self.folder, effect.name, effect.refusal, effect.detail)
@@ -266,9 +268,8 @@ class Sharing:
         tasks.create_task(client.follow(), name=f"from {partner.id}")
         tasks.create_task(self._deliver(partner.id), name=f"to {partner.id}")
         if partner.witness_key:
-            tasks.create_task(
-                self.witnessing.show(witness_key(partner), self._post(client)), name=f"witness {partner.id}"
-            )
+            shown = self.witnessing.show(witness_key(partner), self._post(client))
+            tasks.create_task(shown, name=f"witness {partner.id}")
 
     def _post(self, client: LinkClient) -> Post:
         """Posts to a partner's witness, over its link."""
@@ -287,10 +288,8 @@ class Sharing:
             found = neutral(said)
             if not isinstance(found, str) and found[1]:
                 self._session = self._session or aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10.0))
-                session = self._session
-                tasks.create_task(
-                    self.witnessing.show(found[0], poster(found[1], lambda: session)), name=f"witness {name}"
-                )
+                shown = self.witnessing.show(found[0], poster(found[1], self._session))
+                tasks.create_task(shown, name=f"witness {name}")
 
     def _check_own(self, where: str) -> None:
         """The directory must know this node by the keys that it has."""
@@ -307,21 +306,17 @@ class Sharing:
         return [one for one in self.listed.directory.partners if one.id != self.config.partner]
 
     def _admit(self, fingerprint: str) -> Admitted | str:
-        """Who may fetch: a partner of the directory, by its certificate, with an agreement of ours towards it or of its
-        own towards us, and not one that nothing may reach."""
+        """Who may fetch: a partner of the directory, by its certificate, that has an agreement with us in either
+        direction, or to whom rule 0 has told something; it stands above ``never_to``."""
         found = next((one for one in self._others() if one.tls_sha256 == fingerprint), None)
         if found is None:
             return "unknown_certificate"
         if fingerprint in self._standings.revoked:
             return "revoked"
-        if found.id in self.config.never_to:
-            return "never_to"
-        ours = f"{self.config.partner}>{found.id}"
-        if (
-            ours not in self._standings.agreements
-            and f"{found.id}>{self.config.partner}" not in self._standings.agreements
-        ):
-            return "no_agreement"
+        ours, theirs = f"{self.config.partner}>{found.id}", f"{found.id}>{self.config.partner}"
+        agreed = ours in self._standings.agreements or theirs in self._standings.agreements
+        if ours not in self._told and (found.id in self.config.never_to or not agreed):
+            return "never_to" if found.id in self.config.never_to else "no_agreement"
         return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
 
     async def _hear(self, partner: str, kind: str, envelope: bytes) -> str:

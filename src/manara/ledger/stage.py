@@ -14,17 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WITNESSES_MAX = 256
+
 
 @dataclass
 class State:
     """``next``: stream -> offset of its next entry; an offset is never skipped and never given twice. ``size``,
-    ``root``: of the log after the last tick that the host told of; ``witnessed``: largest size with a quorum."""
+    ``root``: of the log after the last tick that the host told of; ``cosigned``: witness -> the largest size that it
+    has cosigned."""
 
     next: dict[str, int] = field(default_factory=dict)
     leaf: int = -1
     size: int = 0
     root: bytes = b""
-    witnessed: int = 0
+    cosigned: dict[str, int] = field(default_factory=dict)
 
 
 def init() -> State:
@@ -50,9 +53,21 @@ def grown(state: State, leaf: int, size: int, root: bytes) -> None:
         state.leaf, state.size, state.root = leaf, size, root
 
 
-def seen(state: State, size: int) -> None:
-    """A quorum of witnesses has cosigned the log at this size."""
-    state.witnessed = max(state.witnessed, min(size, state.size))
+def seen(state: State, witness: str, size: int) -> None:
+    """A witness has cosigned the log at this size. Witnesses beyond the bound are passed over."""
+    if witness in state.cosigned or len(state.cosigned) < WITNESSES_MAX:
+        state.cosigned[witness] = max(state.cosigned.get(witness, 0), min(size, state.size))
+
+
+def witnessed(state: State, quorum: int) -> int:
+    """How many leaves so many witnesses have cosigned; all of them where no witness is asked for.
+
+    >>> one = State(size=9, cosigned={"a": 7, "b": 5, "c": 2})
+    >>> witnessed(one, 0), witnessed(one, 2), witnessed(one, 4)
+    (9, 5, 0)
+    """
+    sizes = sorted(state.cosigned.values(), reverse=True)
+    return state.size if quorum == 0 else sizes[quorum - 1] if len(sizes) >= quorum else 0
 
 
 def dump(state: State) -> dict[str, Any]:
@@ -62,10 +77,10 @@ def dump(state: State) -> dict[str, Any]:
         "leaf": state.leaf,
         "size": state.size,
         "root": state.root,
-        "witnessed": state.witnessed,
+        "cosigned": dict(state.cosigned),
     }
 
 
 def load(plain: Mapping[str, Any]) -> State:
     """Take what ``dump`` gave."""
-    return State(**{**plain, "next": dict(plain["next"])})
+    return State(**{**plain, "next": dict(plain["next"]), "cosigned": dict(plain["cosigned"])})

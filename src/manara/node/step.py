@@ -50,7 +50,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     for view in state.held.views.values():
         link_to_picture.recall(view.picture, came, book)
         tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
-        told = to_picture.inbox(tracked, heard, came.frames, view, book, state.config)
+        told = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
         shown[view.name] = tracked, picture.advance(view.picture, told, now_ns)
 
     offered = picture_to_release.offered(

@@ -23,7 +23,7 @@ from manara.picture.partners import Name, Partner, PartnerRows
 from manara.records.columns import I8, U1, U2, U8
 from manara.records.inputs import Trails
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
-from manara.records.partners import Regions
+from manara.records.partners import Regions, Warned
 from manara.records.released import COARSE, PRECISE
 from manara.records.reports import Flag, Kind
 from manara.records.tracks import Tracks
@@ -48,6 +48,7 @@ class Inbox:
     texts: tuple[SafetyText, ...] = ()
     status: tuple[SensorStatus, ...] = ()
     partners: tuple[PartnerRows, ...] = ()
+    warned: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,7 @@ class Outbox:
     regions: Regions
     could_be: Mapping[tuple[int, int], int]  # partner and its number -> tracks
     names: assembled.Names
+    warned: tuple[Warned, ...]
 
 
 def _no_trails() -> Trails:
@@ -92,6 +94,7 @@ class State:
     partners: dict[int, Partner] = field(default_factory=dict)
     names: assembled.Names = field(default_factory=dict)
     could_be: dict[tuple[int, int], int] = field(default_factory=dict)
+    warned: tuple[Warned, ...] = ()
 
 
 def init(serial: int = 0) -> State:
@@ -135,6 +138,7 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         regions=told,
         could_be=state.could_be,
         names=state.names,
+        warned=state.warned,
     )
 
 
@@ -160,6 +164,8 @@ def refused(state: State) -> dict[int, dict[str, int]]:
 
 
 def _take_words(state: State, inbox: Inbox) -> None:
+    if inbox.warned:
+        state.warned = (state.warned + inbox.warned)[-TEXTS_KEPT:]
     if inbox.particulars:
         state.particulars = _merge(state.particulars, inbox.particulars)
     if inbox.texts:
@@ -278,6 +284,7 @@ def dump(state: State) -> dict[str, Any]:
         "partners": [[partner, partners.dump(one)] for partner, one in state.partners.items()],
         "names": [[key, [[p, *name] for p, name in some]] for key, some in state.names.items()],
         "could_be": [[*key, n] for key, n in state.could_be.items()],
+        "warned": [msgspec.to_builtins(one) for one in state.warned],
     }
 
 
@@ -295,6 +302,7 @@ def load(plain: dict[str, Any]) -> State:
         partners={partner: partners.load(one) for partner, one in plain.get("partners", [])},
         names={key: tuple((p, Name(*words)) for p, *words in some) for key, some in plain.get("names", [])},
         could_be={(p, track): n for p, track, n in plain.get("could_be", [])},
+        warned=tuple(msgspec.convert(one, Warned) for one in plain.get("warned", [])),
     )
 
 

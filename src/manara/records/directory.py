@@ -64,7 +64,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     partners: tuple[Partner, ...] = ()
     persons: tuple[Person, ...] = ()
     areas: tuple[Area, ...] = ()
-    witnesses: dict[str, str] = {}  # name -> vkey line of C2SP signed-note
+    witnesses: dict[str, str] = {}  # name -> vkey line of C2SP signed-note, and its address
 
     def partner(self, id: str) -> Partner | None:  # noqa: A002 - the field's own word, as in Partner.id
         """The partner of this id."""

@@ -10,7 +10,7 @@ import msgspec
 
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
-from manara.records.partners import PartnerStatus, Regions
+from manara.records.partners import PartnerStatus, Regions, Warned
 from manara.records.released import Block, Entry
 from manara.records.sensors import FeedHealth
 from manara.records.tracks import Tracks
@@ -261,6 +261,7 @@ class Views:
     pedigree: U8 | None = None  # (n,) per track: partners that contributed (directory's order), bit 63: undisclosed
     regions: Regions | None = None  # where partners say that something is, within a cell
     partners: tuple[PartnerStatus, ...] = ()
+    warned: tuple[Warned, ...] = ()  # what partners warn of, the newest last, bounded
     reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
     standings: bytes = b""  # how agreements stand, as JSON of release.standing.Standings
     log_size: int = 0  # leaves of the node's own log

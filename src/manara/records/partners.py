@@ -30,6 +30,17 @@ class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, int] = {}  # reason -> frames turned away
 
 
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner warns of under rule 0: one of our own areas, a hazard, how severe, for which five minutes."""
+
+    partner: str
+    area: str
+    window_ns: int
+    hazard: int  # release/duty.py: Hazard
+    severity: int
+    received_ns: int
+
+
 @dataclass(frozen=True, eq=False)
 class Regions(Table):
     """What partners told within a cell: something is in it, uniform over the square, shape (n,)."""

@@ -240,6 +240,13 @@ def _ours(state: State) -> list[standing.Standing]:
     return [one for one in state.standings.agreements.values() if one.releaser == state.own]
 
 
+def quorum(state: State) -> int:
+    """How many witnesses the strictest of our agreements asks for; at least one where any names a witness."""
+    held = (state.documents.get(one.agreement) for one in _ours(state))
+    known = [one.document.agreement for one in held if one is not None]
+    return max((max(one.quorum, 1 if one.witnesses else 0) for one in known), default=0)
+
+
 def _stream(state: State, recipient: str) -> str:
     return f"{state.own}>{recipient}"
 

@@ -11,8 +11,10 @@ from manara.link import stage as link
 from manara.node.sources import SourceView
 from manara.picture import stage as picture
 from manara.picture.partners import PartnerRows
+from manara.records.directory import Directory
 from manara.records.marking import UNKNOWN_BIT, Codebook
-from manara.records.released import DTYPES, Rows, RowTable, Terms
+from manara.records.partners import Warned
+from manara.records.released import DTYPES, WARNING, Rows, RowTable, Terms
 
 _BATCHES = ("batch", "warning")
 
@@ -70,6 +72,29 @@ def _pedigree(terms: Terms, place: int, book: Codebook) -> int:
     known = [one for one in terms.pedigree if one in book.partners]
     bits = 1 << place | book.partner_bits(tuple(known))
     return bits if terms.pedigree and len(known) == len(terms.pedigree) else bits | UNKNOWN_BIT
+
+
+def warned(frames: Sequence[link.Frame], directory: Directory, own: str) -> tuple[Warned, ...]:
+    """Rule 0, on its way in: warnings that name one of our own areas, which we have published to be warned of. Taken
+    in every phase, and whatever the partner's clock says."""
+    areas = {area.id for area in directory.areas if area.partner == own and area.warned}
+    rows = ((one, row) for one in frames if one.head.kind == "warning" for row in _warnings(one))
+    return tuple(
+        Warned(
+            partner=one.partner,
+            area=row["area"].decode("ascii", "replace"),
+            window_ns=int(row["window_ns"]),
+            hazard=int(row["hazard"]),
+            severity=int(row["severity"]),
+            received_ns=one.received_ns,
+        )
+        for one, row in rows
+        if row["area"].decode("ascii", "replace") in areas
+    )
+
+
+def _warnings(frame: link.Frame) -> Rows:
+    return frame.rows.tables.get(RowTable.WARNING, np.zeros(0, WARNING))
 
 
 def recall(state: picture.State, came: link.Outbox, book: Codebook) -> None:

@@ -44,7 +44,8 @@ def _grown(state: ledger.State, inputs: Iterable[Input]) -> None:
         if isinstance(one, Published):
             ledger.grown(state, one.leaf, one.size, one.root)
         elif isinstance(one, Witnessed):
-            ledger.seen(state, one.size)
+            for witness in one.witnesses:
+                ledger.seen(state, witness, one.size)
 
 
 def effects(

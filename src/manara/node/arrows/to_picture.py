@@ -10,6 +10,7 @@ from manara.node.arrows import link_to_picture
 from manara.node.sources import SourceView
 from manara.picture import stage as picture
 from manara.records.config import NodeConfig
+from manara.records.directory import Directory
 from manara.records.marking import Codebook
 from manara.tracking import stage as tracking
 
@@ -20,6 +21,7 @@ def inbox(
     frames: Sequence[link.Frame],
     view: SourceView,
     book: Codebook,
+    directory: Directory,
     config: NodeConfig,
 ) -> picture.Inbox:
     """What this view of the sources may know, and nothing else."""
@@ -29,4 +31,5 @@ def inbox(
         texts=tuple(t for b in heard.batches for t in b.texts if view.knows(t.source, config)),
         status=tuple(s for b in heard.batches for s in b.status if view.knows(s.source, config)),
         partners=link_to_picture.rows(frames, view, book),
+        warned=link_to_picture.warned(frames, directory, config.partner) if view.sources is None else (),
     )

@@ -53,11 +53,12 @@ def views(
         refused=tracked.refused,
         pedigree=seen.pedigree,
         regions=seen.regions,
+        warned=seen.warned,
         partners=_partners(shared, now_ns),
         reading={name: one.next for name, one in shared.link.reading.items()},
         standings=msgspec.json.encode(standing.dump(shared.release.standings)) if shared.release.own else b"",
         log_size=shared.ledger.size,
-        witnessed=shared.ledger.witnessed,
+        witnessed=ledger.witnessed(shared.ledger, release.quorum(shared.release)),
     )
 
 

@@ -1,0 +1,131 @@
+"""Our log before its witnesses: each is shown the newest checkpoint, again and again, and its cosignature is taken.
+
+::
+
+    first answer of all (or five seconds) ─▶ we may sign        size above ours, or another root: we must not
+    newest checkpoint ─▶ POST add-checkpoint ─▶ 200: cosignature ─▶ log, step
+                                              └ 409: what the witness has seen last; from there the proof is made
+
+A partner's node is asked over its link; a neutral witness at its own address. Delivery never waits for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from manara.host.log_store import LogStore
+from manara.ledger import checkpoint, cosign, note, witness
+from manara.records.inputs import Input, Refused, Witnessed
+
+SHOW_S = 1.0  # between two checkpoints that a witness is shown
+ASK_S = 5.0  # how long the first signature waits for the witnesses' word
+ANSWER_BYTES = 16 << 10
+UNREACHABLE = 0  # as a status
+
+Post = Callable[[bytes], Awaitable[tuple[int, bytes]]]
+"""Hand a body to a witness's add-checkpoint: status and answer; UNREACHABLE when it cannot be reached."""
+
+
+class Witnessing:
+    """One log and those who witness it. ``offer``: hands an input to the next step."""
+
+    def __init__(self, log: LogStore, offer: Callable[[Input], None], now_ns: Callable[[], int]) -> None:
+        self._log, self._offer, self._now_ns = log, offer, now_ns
+        self._silent: set[str] = set()
+        self._asked = threading.Event()
+
+    def expect(self, name: str) -> None:
+        """This witness will be asked before anything is signed."""
+        self._silent.add(name)
+
+    def wait(self) -> None:
+        """Before signing: have the witnesses of a log that is not new been asked what they saw last? In the step's
+        thread; a witness that cannot be reached holds nobody up for longer than five seconds."""
+        if self._log.size and self._silent:
+            self._asked.wait(ASK_S)
+        self._silent.clear()
+
+    async def show(self, key: note.Key, post: Post) -> None:
+        """Look after one witness until cancelled."""
+        shown = await self._begin(key, post)
+        while True:
+            await asyncio.sleep(SHOW_S)
+            newest = self._newest()
+            if newest is None or newest[0] <= shown:
+                continue
+            shown = await self._once(key, post, shown, *newest)
+
+    async def _begin(self, key: note.Key, post: Post) -> int:
+        """What the witness saw last, asked before the first signature."""
+        newest = self._newest()
+        shown = await self._once(key, post, 0, *newest) if newest else 0
+        self._silent.discard(key.name)
+        if not self._silent:
+            self._asked.set()
+        return shown
+
+    def _newest(self) -> tuple[int, bytes] | None:
+        signed = self._log.checkpoint()
+        parsed = checkpoint.parse_note(signed)
+        return None if isinstance(parsed, str) else (parsed[0].size, signed)
+
+    async def _once(self, key: note.Key, post: Post, shown: int, size: int, signed: bytes) -> int:
+        """Show one checkpoint; gives the size that the witness has seen now, as far as is known."""
+        path = await asyncio.to_thread(self._log.consistency, shown, size) if 0 < shown < size else []
+        status, answer = await post(witness.build_request(shown, path, signed))
+        if status == 200:
+            return size if self._cosigned(size, signed, answer.decode("utf-8", "replace"), key) else shown
+        seen = int(answer) if status == 409 and answer.strip().isdigit() and len(answer) < 20 else -1
+        if seen > size:
+            self._must_not(key, f"has seen {seen} leaves of this log, and here are {size}: was a copy restored?")
+        elif seen == shown == size or status == 422:
+            self._must_not(key, f"has seen another log at {shown} leaves: this is not its continuation")
+        return seen if 0 <= seen <= size else shown
+
+    def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> bool:
+        """Take a witness's lines over a checkpoint of ours, if they hold."""
+        parsed = note.parse(cosign.add(signed, lines, [key]))
+        found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
+        if isinstance(found, str) or not found:
+            self._offer(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
+            return False
+        for line in filter(None, lines.splitlines()):
+            self._log.add_cosignature(size, line)
+        self._offer(Witnessed(size, (key.name,), self._now_ns()))
+        return True
+
+    def _must_not(self, key: note.Key, why: str) -> None:
+        self._log.refuse(f"{key.name} {why}")
+        self._offer(Refused(key.name, "log_behind", why, self._now_ns()))
+
+
+def neutral(said: str) -> tuple[note.Key, str] | str:
+    """Key and address of a neutral witness as the directory has it: its verifier key, then the address under which it
+    answers (``https://…``, add-checkpoint below it); no address: it is not asked by us. Or why it is neither.
+
+    >>> neutral("no key")
+    'not a verifier key: want name+keyid+base64'
+    """
+    words = said.split()
+    key = note.parse_vkey(words[0] if words else "")
+    if isinstance(key, str):
+        return key
+    return key, words[1].rstrip("/") if len(words) > 1 else ""
+
+
+def poster(url: str, session: aiohttp.ClientSession) -> Post:
+    """Posts to a neutral witness. Its answer is believed by its signature, not by its certificate."""
+
+    async def post(body: bytes) -> tuple[int, bytes]:
+        try:
+            async with session.post(f"{url}/add-checkpoint", data=body, allow_redirects=False) as got:
+                return got.status, await got.content.read(ANSWER_BYTES)
+        except (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError):
+            return UNREACHABLE, b""
+
+    return post
