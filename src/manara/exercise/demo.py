@@ -41,6 +41,7 @@ from manara.study.land import land_geojson
 from manara.study.scenario import Scenario
 from manara.study.world import feeds, sensors
 
+LATER_S = 3.0  # two cores paint the first map or load a second node, not both
 TIDY_S = 3.0  # for a neighbour whose folder is kept
 
 
@@ -113,9 +114,10 @@ class Demo:
             one.tell(now_ns)
 
     async def _begin_neighbour(self) -> None:
-        """The first map is not kept waiting: the neighbour begins when there is one."""
+        """The first map is not kept waiting: the neighbour begins when a browser has had time to paint one."""
         if self.neighbour is not None:
             await self.running.wait(0)
+            await asyncio.sleep(LATER_S)
             self.begun.neighbours.append(self.neighbour())
 
 
