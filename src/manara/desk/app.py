@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.static_files import create_static_files_router
 
 from manara.desk import health, picture
+from manara.desk import partners as sharing
 from manara.desk.guard import guard
 from manara.desk.hub import Hub, Sent, clock
 from manara.desk.source import Source
@@ -58,7 +59,7 @@ def build(source: Source, names: frozenset[str] = frozenset(), static: Path = ST
                 await task
 
     app = Litestar(
-        route_handlers=[*_reads(source), _live(hub), *_pages(static)],
+        route_handlers=[*_reads(source), _partners(source), _live(hub), *_pages(static)],
         lifespan=[following],
         openapi_config=None,
         logging_config=None,
@@ -107,6 +108,14 @@ def _reads(source: Source) -> list[Any]:
         return Response(found, media_type="application/geo+json")
 
     return [tracks, track, trails, feeds, search, config, land]
+
+
+def _partners(source: Source) -> Any:
+    @get("/api/partners", sync_to_thread=False)
+    def partners() -> Plain:
+        return sharing.partners(source.views())
+
+    return partners
 
 
 def _config(source: Source) -> Plain:

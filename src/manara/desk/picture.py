@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manara.desk import wire, words
+from manara.desk import origins, wire, words
 from manara.desk.ellipse import CONFIDENCE, ellipse
 from manara.records import identity
 from manara.records.inputs import Trails, Views
@@ -78,7 +78,7 @@ def search(views: Views, query: str) -> list[Plain]:
     t = views.tracks
     columns = (t.identity.tolist(), t.number.tolist(), t.mode_3a.tolist())
     for row, (who, number, mode_3a) in enumerate(zip(*columns, strict=True)):
-        rank = _rank(wanted, [identity.text(who), *_names(views, who), str(number), words.squawk(mode_3a)])
+        rank = _rank(wanted, [identity.text(who), *_names(views, who), str(number or ""), words.squawk(mode_3a)])
         if rank:
             ranked.append((rank, row))
     best = [row for _, row in sorted(ranked)[:MOST_FOUND]]
@@ -175,6 +175,17 @@ def _who(views: Views, row: int, level: int) -> Plain:
         "attention": level,
         "flags": words.flag_words(int(t.flags[row])),
         "sources": _sources(views, int(t.sources[row])),
+        **_from(views, row),
+    }
+
+
+def _from(views: Views, row: int) -> Plain:
+    """Who contributed: ``own`` and ids of partners; who leads; whether there is somebody who is not named."""
+    found = origins.origin(views, row)
+    return {
+        "from": [origins.name(views, place) for place in found.places],
+        "led_by": origins.name(views, found.leader),
+        "undisclosed": found.undisclosed,
     }
 
 
@@ -263,5 +274,6 @@ _SORTS: dict[str, Callable[[Views], NDArray[Any]]] = {
     "speed": _speed,
     "course": lambda v: np.mod(np.arctan2(v.tracks.ve_mps, v.tracks.vn_mps), 2 * np.pi),
     "altitude": lambda v: v.tracks.alt_m,
+    "from": lambda v: origins.leaders(v.tracks.track_id),
 }
 SORTS = tuple(_SORTS)

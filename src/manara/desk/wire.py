@@ -1,5 +1,7 @@
 """The picture as the browser gets it: a 32-byte header, then one column after another, 20 bytes a track.
 
+A node that shares adds a byte a track, whose it is, and a second kind of frame: the squares that partners told.
+
 The page docs/spec/desk-wire.md is the specification, with a vector that both ends are tested on.
 """
 
@@ -11,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manara.records.inputs import Views
+from manara.records.partners import Regions
 from manara.records.reports import Domain, Flag, Kind
 from manara.records.tracks import Tracks
 
 MAGIC = b"MNRV"
+MAGIC_REGIONS = b"MNRR"
 VERSION = 1
 HEADER = struct.Struct("<4sHHIIQq")  # magic, version, flags, rows, view, sequence, node time in ns
 COMPLETE = 1  # header flag: every track of the view is in this frame
+ORIGINS = 2  # header flag: the column of origins is there
+MOST_REGIONS = 4_096  # in a frame: the newest of them
 UNKNOWN = 0xFFFF  # course, speed: not known; age: more than the column holds
 
 _EARTH_M = 6_371_008.8  # mean radius; a display may be wrong by 0.3 % of a short step
@@ -27,11 +33,12 @@ _ALARM = Flag.EMERGENCY | Flag.RADIO_FAILURE | Flag.UNLAWFUL_INTERFERENCE
 _NOTICE = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP | Flag.DISTRESS
 
 
-def encode(views: Views, slots: NDArray[np.uint32], view: int = 0) -> bytes:
+def encode(views: Views, slots: NDArray[np.uint32], view: int = 0, origins: NDArray[np.uint8] | None = None) -> bytes:
     """One frame of all tracks that have a position.
 
-    ``slots`` (n,) names the rows of ``views.tracks``. Positions are brought forward to the time in the header at
-    constant velocity, at most a minute (five at sea), so that all symbols stand at one time.
+    ``slots`` (n,) names the rows of ``views.tracks``; ``origins`` (n,) where the node shares. Positions are brought
+    forward to the time in the header at constant velocity, at most a minute (five at sea), so that all symbols stand
+    at one time.
 
     >>> frame = encode(Views(now_ns=1, sequence=7), np.zeros(0, np.uint32))
     >>> len(frame), frame[:4]
@@ -51,8 +58,48 @@ def encode(views: Views, slots: NDArray[np.uint32], view: int = 0) -> bytes:
         tracks.kind.astype(np.uint8),
         _state(tracks, attention(views)[shown]),
     ]
-    header = HEADER.pack(MAGIC, VERSION, COMPLETE, len(tracks), view, views.sequence, views.now_ns)
+    if origins is not None:
+        columns.append(origins[shown].astype(np.uint8))
+    flags = COMPLETE | (ORIGINS if origins is not None else 0)
+    header = HEADER.pack(MAGIC, VERSION, flags, len(tracks), view, views.sequence, views.now_ns)
     return b"".join([header, *(_padded(c) for c in columns)])
+
+
+def encode_regions(views: Views, view: int = 0) -> bytes:
+    """One frame of the squares in which partners say that something is; at most MOST_REGIONS, the newest epochs first.
+
+    The half side is rounded up by at most a thirtieth, so that a square that grows is not news at every step.
+
+    >>> len(encode_regions(Views()))
+    32
+    """
+    told = views.regions if views.regions is not None else Regions.blank(0)
+    told = told.take(np.isfinite(told.lat_rad) & np.isfinite(told.lon_rad) & np.isfinite(told.half_m))
+    told = told.take(np.argsort(-told.epoch_ns, kind="stable")[:MOST_REGIONS])
+    columns: list[NDArray[np.generic]] = [
+        told.track.astype("<u8"),
+        told.cell.astype("<u8"),
+        _e7(told.lon_rad),
+        _e7(told.lat_rad),
+        _coarser(told.half_m).astype("<u4"),
+        _seconds(told.epoch_ns),
+        _seconds(told.until_ns),
+        np.minimum(told.partner, 255).astype(np.uint8),
+        told.kind.astype(np.uint8),
+        told.domain.astype(np.uint8),
+    ]
+    flags = COMPLETE if views.regions is None or len(told) == len(views.regions) else 0
+    header = HEADER.pack(MAGIC_REGIONS, VERSION, flags, len(told), view, views.sequence, views.now_ns)
+    return b"".join([header, *(_padded(c) for c in columns)])
+
+
+def _coarser(half_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    step = np.exp2(np.floor(np.log2(np.maximum(half_m, 1.0))) - 5)
+    return np.asarray(np.ceil(np.ceil(half_m / step) * step), np.float64)
+
+
+def _seconds(time_ns: NDArray[np.int64]) -> NDArray[np.uint32]:
+    return np.clip(time_ns // 1_000_000_000, 0, 0xFFFFFFFF).astype("<u4")
 
 
 def attention(views: Views) -> NDArray[np.uint8]:
