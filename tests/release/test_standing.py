@@ -27,6 +27,7 @@ from manara.release.statements import (
     Receipt,
     Refusal,
     Resume,
+    RetentionErased,
     Suspend,
     Verified,
 )
@@ -383,3 +384,14 @@ def test_what_is_kept_is_bounded(monkeypatch):
     now = moved(standing.init(), HoldPlace(name="a", originator="arvena", tracks=("all",), to_ns="9"), *ARVENA)
     assert why(give(now, HoldPlace(name="b", originator="arvena", tracks=("all",), to_ns="9"), *ARVENA)) == "too_many"
     assert why(give(now, Recall(stream=KEY, tracks=("1",), to_ns="9"), *ARVENA)) == "too_many"
+
+
+def test_only_the_node_itself_says_what_it_erased_and_each_word_counts_once():
+    said = RetentionErased(originator="belora", before_ns="7", count="3")
+    assert why(give(standing.init(), said, "belora")) == "not_authorised"
+    assert why(give(standing.init(), said, *ARVENA)) == "not_authorised"
+    now = moved(standing.init(), said, "arvena")
+    assert now.agreements == now.holds == {}
+    assert why(give(now, said, "arvena")) == "already"
+    assert why(give(now, RetentionErased(originator="belora", before_ns="8", count="3"), "arvena")) == "stale"
+    moved(now, RetentionErased(originator="corvia", before_ns="8", count="3"), "arvena")

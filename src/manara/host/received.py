@@ -170,11 +170,38 @@ class Received:
                 self._synced(self._append(_GONE, some))  # a frame that a crash cuts has no other behind it
                 count += sum(map(self._note_gone, some))
             for hour in sorted(hours):  # also where a crash left hashes written and keys not deleted
-                for subject in [int(one) for one in wanted] if len(wanted) else [None]:
-                    self._vault.erase(partner, subject, hour, hour + 1)
+                self._vault.erase(partner, wanted if len(wanted) else None, hour, hour + 1)
             self._fresh.clear()
             self._fresh_bytes = 0
             return before + count
+
+    def hours(self) -> dict[str, list[int]]:
+        """For each stream the hours in which something came that is still there, ascending."""
+        with self._lock:
+            return {
+                stream: sorted(
+                    {
+                        came_ns // HOUR_NS
+                        for came_ns, segment in zip(places.came_ns, places.segments, strict=True)
+                        if self._names[segment]
+                    }
+                )
+                for stream, places in self._places.items()
+            }
+
+    def told(self, stream: str, hour: int) -> Iterator[tuple[Answer, Kept, tuple[Block, ...], bytes]]:
+        """Entries of a stream that came in an hour: their blocks, and 1 for each row that is gone."""
+        with self._lock:
+            places = self._places.get(stream)
+            came = places.came_ns if places else ()
+            first = places.first if places else 0
+        for at, came_ns in enumerate(came):
+            if came_ns // HOUR_NS == hour:
+                with self._lock:  # entry by entry: what comes meanwhile does not wait long
+                    found = self._read(stream, first + at)
+                    if found is not None:
+                        blocks, _, erased = self._whole(*found)
+                        yield *found, blocks, erased
 
     def prune(self, before_ns: int) -> int:
         """Remove the oldest segments, as long as everything in them came before a time; how many."""

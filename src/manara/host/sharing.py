@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from manara.host import bounds, commands, directory, keys, tls
+from manara.host import bounds, commands, directory, keys, retention, tls
 from manara.host.disk import FolderDisk
 from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import LinkClient, Peer, Unreachable
@@ -109,6 +110,10 @@ class Sharing:
             self.received = Received(FolderDisk(folder / "received"), self.vault)
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
+        keep_ns = int(config.journal_days * retention.DAY_NS)
+        self.sweeper = retention.Sweeper(
+            self.received, self.log, self.vault, config.partner, keep_ns, folder / "retention"
+        )
         self.memory = FolderMemory(folder / "partners", now_ns)
         logs = {one.name: (one,) for one in map(log_key, self._others())}
         self.witness = WitnessDesk(self._disks[2], self.keys.witness, witness_name(config.partner), logs)
@@ -167,6 +172,29 @@ class Sharing:
             self._keep_holds()
             if self.server is not None:
                 self.server.review()
+
+    def _sweep(self, dry: bool) -> tuple[retention.Swept, ...]:
+        return self.sweeper.run(self._now_ns(), dry)
+
+    def _swept(self, one: retention.Swept) -> None:
+        """What was erased goes into the log, in the node's own words."""
+        last = self._standings.heads.get(f"retention/{one.originator}", "")
+        text = retention.statement(one, last, secrets.token_hex(16))
+        self._offer_one(
+            Command(f"retention-{statements.statement_sha256(text)[:16]}", self._signed(text), self._now_ns())
+        )
+
+    def sweep_alone(self, dry: bool) -> tuple[retention.Swept, ...]:
+        """The same while no node runs: what is said of it waits in the spool for the log."""
+        self._standings = commands.standings(self.folder)
+        self._keep_holds()
+        swept = self._sweep(dry)
+        for one in swept:
+            if one.gone and not dry:
+                self._swept(one)
+        for said in [one for one in self._waiting if isinstance(one, Command)]:
+            commands.offer(self.folder, said.name, said.envelope)
+        return swept
 
     def _keep_holds(self) -> None:
         """The key table erases nothing that persons have put under a legal hold."""
@@ -232,6 +260,7 @@ class Sharing:
                 await self._open_door()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._spool(), name="commands")
+                tasks.create_task(retention.keep(self.folder, self._sweep, self._swept), name="retention")
                 for partner in self.listed.directory.partners:
                     if partner.id != self.config.partner and partner.url and partner.tls_certificate:
                         self._call(partner, tasks)
@@ -245,6 +274,7 @@ class Sharing:
 
     def close(self) -> None:
         """Let go of the folders."""
+        self.sweeper.stop()
         self.received.close()
         for disk in self._disks:
             disk.close()

@@ -286,18 +286,19 @@ class Vault:
         """Does any hold speak of one of these hours?"""
         return any(one.first <= hour < one.end for one in self._holds.values() for hour in hours)
 
-    def erase(self, originator: str, subject: int | None, first: int, end: int) -> Erased:
-        """Delete the keys of a subject (None: of all) in hours [first, end). When it returns they are gone from the
-        disk; what a hold covers stays and is counted."""
+    def erase(self, originator: str, subject: int | U8 | None, first: int, end: int) -> Erased:
+        """Delete the keys of a subject or of several (None: of all) in hours [first, end). When it returns they are
+        gone from the disk; what a hold covers stays and is counted."""
         with self._lock:
             done = [self._erase(originator, subject, hour) for hour in self.hours() if first <= hour < end]
         names = {name for one in done for name in one.holds}
         return Erased(sum(one.keys for one in done), sum(one.held for one in done), tuple(sorted(names)))
 
-    def _erase(self, originator: str, subject: int | None, hour: int) -> Erased:
+    def _erase(self, originator: str, subject: int | U8 | None, hour: int) -> Erased:
         held = self._hour(hour)
         table = held.tables.get(originator, _none())
-        asked = np.ones(len(table.subjects), bool) if subject is None else table.subjects == np.uint64(subject)
+        everything = subject is None
+        asked = np.isin(table.subjects, np.asarray(0 if subject is None else subject, np.uint64)) | everything
         kept, names = self.held(originator, hour, table.subjects[asked])
         gone = asked.copy()
         gone[asked] = kept == 0

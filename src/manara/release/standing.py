@@ -149,6 +149,8 @@ def _apart(standings: Standings, verified: Verified, place: Place) -> Standings 
             return _rotate(wanted, standings, verified, place)
         case st.LedgerEpoch():
             return _of_own(standings, verified, place)
+        case st.RetentionErased():
+            return _erased(standings, verified, place)
     word = st.type_of(verified.statement)
     return Refusal("not_a_command", f"{word} is said by nodes, not handed in by persons.")
 
@@ -170,6 +172,8 @@ def subject(statement: st.AnyStatement, direction: str = "") -> str:
             return "directory"
         case st.LedgerEpoch():
             return "ledger"
+        case st.RetentionErased():
+            return f"retention/{statement.originator}"
     return f"agreement/{direction}"
 
 
@@ -362,15 +366,25 @@ def _with(standings: Standings, made: Standing) -> Standings:
 
 def _of_own(standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
     """A statement of this node's own persons, in its place in the chain of its subject."""
+    needs = NEEDS[st.type_of(verified.statement)]
+    return _signed_enough(verified, needs, (place.own,)) or _chained(standings, verified)
+
+
+def _chained(standings: Standings, verified: Verified) -> Standings | Refusal:
     about = subject(verified.statement)
-    refused = _signed_enough(verified, NEEDS[st.type_of(verified.statement)], (place.own,)) or _follows(
-        verified, standings.heads.get(about, "")
-    )
+    refused = _follows(verified, standings.heads.get(about, ""))
     if refused:
         return refused
     if about not in standings.heads and len(standings.heads) >= HEADS_MAX:
         return Refusal("too_many", f"Statements about more than {HEADS_MAX} subjects are not kept.")
     return msgspec.structs.replace(standings, heads={**standings.heads, about: verified.sha256})
+
+
+def _erased(standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
+    """This node's own word of what it erased: nobody decides by it, it is kept on the record."""
+    if verified.nodes != (place.own,):
+        return Refusal("not_authorised", f"Only the node of {place.own} itself says what it erased.")
+    return _chained(standings, verified)
 
 
 def _recall(wanted: st.Recall, standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
