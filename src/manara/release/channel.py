@@ -90,6 +90,14 @@ def init() -> State:
     return State()
 
 
+def silence(state: State) -> None:
+    """A suspension: what waits is forgotten and never sent, and what comes after begins anew. The numbers that were
+    given stay known, for recalls."""
+    precise.drop(state.precise)
+    coarse.drop(state.coarse)
+    state.named.clear()
+
+
 def fill(
     state: State, force: InForce, offer: Offer, shadow: Shadow | None, book: Codebook, secret: bytes, now_ns: int
 ) -> Filled:
@@ -135,8 +143,10 @@ def _decided(force: InForce, offer: Offer, now_ns: int) -> tuple[Tracks, Decisio
 def numbers(state: State | None, tracks: Sequence[str]) -> tuple[str, ...]:
     """What a recall names, in the recipient's own numbers: "all", a number that it was given, or a track of the view,
     which stands for all numbers that it was given."""
-    if state is None or "all" in tracks:
+    if "all" in tracks:
         return ("all",)
+    if state is None:
+        return ()
     asked = np.array([int(one) for one in tracks], np.uint64)
     given = pseudonyms.tracks_of(state.pseudonyms, asked) != 0
     found = set(asked[given].tolist())

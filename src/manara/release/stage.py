@@ -54,7 +54,7 @@ class Told:
 @dataclass(frozen=True, eq=False)
 class Offered:
     """What the views hold, by name; what partners must be warned of; recipients that have not signed for what they
-    have: they get warnings only."""
+    have: they get no tracks."""
 
     offers: Mapping[str, Offer]
     dangers: tuple[duty.Danger, ...] = ()
@@ -215,11 +215,11 @@ def advance(
         block = Block(RowTable.WARNING, some.dtype.itemsize, some.tobytes(), bytes(8 * len(some)))
         told.append(Told(_stream(state, recipient), "warning", terms=(Terms(("rule 0",), 511, 0),), blocks=(block,)))
     for one in _ours(state):
-        if one.recipient in offered.paused:
-            continue
         force = _in_force(state, one, book, now_ns)
         told += _announced(state, one, now_ns)
         told += _recalled(state, one.recipient)
+        if one.recipient in offered.paused:
+            continue  # tracks wait for a receipt; what was decided, and a recall, do not
         if force is None:
             told += _heartbeat(state, one.recipient, now_ns)
             continue
@@ -256,7 +256,8 @@ def _in_force(state: State, one: standing.Standing, book: Codebook, now_ns: int)
     phase = standing.phase_at(one, now_ns)
     admitted = state.documents.get(one.agreement)
     if phase is Phase.SUSPENDED or admitted is None:
-        state.channels.pop(one.recipient, None)
+        if one.recipient in state.channels:
+            channel.silence(state.channels[one.recipient])
         return None
     key = (one.agreement, int(phase))
     if key not in state.programs:
@@ -300,7 +301,7 @@ def _recalled(state: State, recipient: str) -> list[Told]:
     held = state.channels.get(recipient)
     told = []
     for _, sha256, one in mine:
-        tracks = channel.numbers(held, one.tracks) if held else ("all",)
+        tracks = channel.numbers(held, one.tracks)
         subject = {"recall": sha256, "tracks": list(tracks), "from_ns": one.from_ns, "to_ns": one.to_ns,
                    "reason": one.reason}  # fmt: skip
         told.append(Told(_stream(state, recipient), "recall", subject=rfc8785.dumps(subject).decode()))
