@@ -13,23 +13,34 @@ whole hours: what is erased goes with everything of its track that came from thi
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
-from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from manara.host import framed
 from manara.host.disk import FolderDisk
+from manara.host.received_frames import (
+    HASH,
+    SALT,
+    Answer,
+    Gone,
+    Kept,
+    Places,
+    chosen_rows,
+    flat,
+    leaf_of,
+    nonce_of,
+    told_ns_of,
+)
 from manara.host.vault import Vault
 from manara.link import wire
+from manara.node.durable import poison
 from manara.node.durable.disk import Disk, DiskError
-from manara.records.columns import U1, U8
+from manara.records.columns import U8
 from manara.records.inputs import Arrived, Input
 from manara.records.released import Block, Delivery, RowTable
 
@@ -37,58 +48,9 @@ SEGMENT_BYTES = 64 << 20
 FRESH_BYTES = 32 << 20  # of rows that wait for their step
 GONE_ENTRIES = 1_024  # of one frame
 HOUR_NS = 3_600_000_000_000
-SALT = 16
-HASH = 32
 _NAME, _END = "received-", ".mnr"
 _BEGIN, _ANSWER, _GONE = b"MNRH", b"MNRA", b"MNRG"
 _OF_TRACKS = (RowTable.PRECISE, RowTable.COARSE, RowTable.NAMES, RowTable.ENDED)  # their rows begin with a track
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """One entry as it lies on disk. ``subjects``: of each block, whose its rows are, uint64 each; ``sealed``: salt and
-    row of each. ``proof``: place, width, path, tick, leaf. ``gone``: (row, hash) of those that came erased."""
-
-    offset: int
-    head: bytes
-    shape: tuple[tuple[int, int], ...]  # table, width
-    subjects: tuple[bytes, ...]
-    sealed: tuple[bytes, ...]
-    salt: bytes
-    proof: tuple[int, int, bytes, bytes, int]
-    gone: tuple[tuple[int, bytes], ...] = ()
-
-
-class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What one pull brought. ``nonce``: of the seals; ``signed``: the checkpoint; ``paths``: leaf, path."""
-
-    partner: str
-    stream: str
-    received_ns: int
-    nonce: bytes
-    signed: bytes
-    paths: tuple[tuple[int, bytes], ...]
-    entries: tuple[Kept, ...]
-
-
-class Gone(msgspec.Struct, frozen=True, array_like=True):
-    """Rows of an entry that were erased here, and their hashes, which stay. ``recall``: hash of the statement that
-    asked for it, under which they are counted."""
-
-    stream: str
-    offset: int
-    rows: tuple[tuple[int, bytes], ...]
-    recall: str = ""
-
-
-class _Places:
-    """Where the entries of a stream lie: from ``first`` on, segment and frame of each, and when it came."""
-
-    def __init__(self, first: int) -> None:
-        self.first, self.segments, self.frames, self.came_ns = first, array("l"), array("q"), array("q")
-
-    def of(self, offset: int) -> tuple[int, int] | None:
-        at = offset - self.first
-        return (self.segments[at], self.frames[at]) if 0 <= at < len(self.frames) else None
 
 
 class Received:
@@ -97,7 +59,7 @@ class Received:
     def __init__(self, disk: Disk, vault: Vault, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._disk, self._vault, self._lock = disk, vault, threading.RLock()
         self._segment_bytes = segment_bytes
-        self._places: dict[str, _Places] = {}
+        self._places: dict[str, Places] = {}
         self._names: list[str] = []
         self._gone: dict[tuple[str, int], dict[int, bytes]] = {}
         self._recalled: dict[str, int] = {}  # recall -> rows that were erased for it
@@ -131,11 +93,13 @@ class Received:
             at = self._append(_ANSWER, whole)
             self._synced(at)
             for entry in kept:
-                self._point(answer.stream, entry.offset, at, received_ns)
+                self._point(answer.stream, entry, at, received_ns)
 
     def fill(self, inputs: Iterable[Input]) -> tuple[Input, ...]:
         """The same inputs, entries with their rows: as many as are not erased."""
-        return tuple(self._filled(one) if isinstance(one, Arrived) else one for one in inputs)
+        return tuple(
+            self._filled(one) if isinstance(one, Arrived) and not poison.is_empty(one) else one for one in inputs
+        )
 
     def delivery(self, stream: str, offset: int) -> tuple[Delivery, bytes, bytes] | None:
         """An entry as it came, the path of its leaf and the checkpoint: all that a third party needs. Erased rows
@@ -152,11 +116,11 @@ class Received:
 
     def erase(self, stream: str, tracks: Sequence[int], from_ns: int, to_ns: int, recall: str = "") -> int:
         """Erase rows of these tracks (empty: all) that came between two times: their hashes are written down, then
-        their keys are deleted. How many rows are gone by this call, and by earlier ones for the same recall; those
-        under a legal hold stay."""
+        their keys are deleted. A recall speaks of when its releaser told them, by that clock. How many rows are gone by
+        this call, and by earlier ones for the same recall; those under a legal hold stay."""
         with self._lock:
             wanted = np.array(sorted(tracks), np.uint64)
-            partner, hours = self._reach(stream, wanted, from_ns, to_ns)
+            partner, hours = self._reach(stream, wanted, from_ns, to_ns, bool(recall))
             made = [
                 found
                 for answer in self._answers(partner, hours)
@@ -174,6 +138,20 @@ class Received:
             self._fresh.clear()
             self._fresh_bytes = 0
             return before + count
+
+    def held(self, stream: str, tracks: Sequence[int], from_ns: int, to_ns: int) -> tuple[int, tuple[str, ...]]:
+        """How many rows a recall of these leaves because of legal holds, and the names of those."""
+        with self._lock:
+            wanted = np.array(sorted(tracks), np.uint64)
+            partner, hours = self._reach(stream, wanted, from_ns, to_ns, told=True)
+            rows, names = 0, set[str]()
+            for answer in self._answers(partner, hours):
+                for whose in (whose for kept in answer.entries for whose in kept.subjects):
+                    subjects = np.frombuffer(whose, "<u8").astype(np.uint64)[chosen_rows(whose, wanted)]
+                    kept_back, holds = self._vault.held(partner, answer.received_ns // HOUR_NS, subjects)
+                    rows += int(kept_back.sum())
+                    names.update(holds)
+            return rows, tuple(sorted(names))
 
     def hours(self) -> dict[str, list[int]]:
         """For each stream the hours in which something came that is still there, ascending."""
@@ -226,7 +204,7 @@ class Received:
             whose = rows[:, :8].tobytes() if block.table in _OF_TRACKS else bytes(8 * len(rows))
             salted = np.hstack([salts, rows])
             wide = salted.shape[1]
-            sealed.append(self._vault.seal(partner, hour, whose, salted.tobytes(), wide, _nonce(nonce, k, number)))
+            sealed.append(self._vault.seal(partner, hour, whose, salted.tobytes(), wide, nonce_of(nonce, k, number)))
             subjects.append(whose)
             row += len(rows)
         shape = tuple((block.table, block.width) for block in one.blocks)
@@ -271,15 +249,16 @@ class Received:
         self._names.append(name)
         self._seed = framed.seed_of(head)
 
-    def _reach(self, stream: str, wanted: U8, from_ns: int, to_ns: int) -> tuple[str, set[int]]:
+    def _reach(self, stream: str, wanted: U8, from_ns: int, to_ns: int, told: bool) -> tuple[str, set[int]]:
         """Whose keys an erasure of these rows meets, and of which hours."""
         partner, hours = "", set[int]()
         places = self._places.get(stream)
         for offset in self._offsets(stream):
-            if places is None or not from_ns <= places.came_ns[offset - places.first] <= to_ns:
+            times = places.told_ns if places and told else places.came_ns if places else ()
+            if places is None or not from_ns <= times[offset - places.first] <= to_ns:
                 continue
             found = self._read(stream, offset)
-            if found is not None and any(_chosen(whose, wanted).any() for whose in found[1].subjects):
+            if found is not None and any(chosen_rows(whose, wanted).any() for whose in found[1].subjects):
                 partner = found[0].partner
                 hours.add(found[0].received_ns // HOUR_NS)
         return partner, hours
@@ -299,21 +278,21 @@ class Received:
 
     def _struck(self, answer: Answer, kept: Kept, wanted: U8, recall: str) -> Gone | None:
         """The hashes of an entry's rows of these tracks, as many as are there and under no hold."""
-        if not any(_chosen(whose, wanted).any() for whose in kept.subjects):
+        if not any(chosen_rows(whose, wanted).any() for whose in kept.subjects):
             return None
         blocks, salts, erased = self._whole(answer, kept)
         struck: list[tuple[int, bytes]] = []
         row = 0
         for block, whose in zip(blocks, kept.subjects, strict=True):
             subjects = np.frombuffer(whose, "<u8").astype(np.uint64)
-            chosen = _chosen(whose, wanted)
+            chosen = chosen_rows(whose, wanted)
             chosen &= self._vault.held(answer.partner, answer.received_ns // HOUR_NS, subjects)[0] == 0
             at = 0
             for here in range(len(subjects)):
                 wide = HASH if erased[row + here] else block.width
                 if chosen[here] and not erased[row + here]:
                     salt = salts[SALT * (row + here) : SALT * (row + here + 1)]
-                    struck.append((row + here, _leaf(salt, block.rows[at : at + wide])))
+                    struck.append((row + here, leaf_of(salt, block.rows[at : at + wide])))
                 at += wide
             row += len(subjects)
         return Gone(answer.stream, kept.offset, tuple(struck), recall) if struck else None
@@ -343,18 +322,19 @@ class Received:
             elif one.marker == _ANSWER:
                 whole = msgspec.msgpack.decode(one.payload, type=Answer)
                 for kept in whole.entries:
-                    self._point(whole.stream, kept.offset, one.at, whole.received_ns)
+                    self._point(whole.stream, kept, one.at, whole.received_ns)
             else:
                 for gone in msgspec.msgpack.decode(one.payload, type=tuple[Gone, ...]):
                     self._note_gone(gone)
         return begun
 
-    def _point(self, stream: str, offset: int, at: int, received_ns: int) -> None:
+    def _point(self, stream: str, kept: Kept, at: int, received_ns: int) -> None:
         """An entry of the segment that is written or read now."""
-        places = self._places.setdefault(stream, _Places(offset))
+        places = self._places.setdefault(stream, Places(kept.offset))
         places.segments.append(len(self._names) - 1)
         places.frames.append(at)
         places.came_ns.append(received_ns)
+        places.told_ns.append(told_ns_of(kept.proof[3]))
 
     def _place(self, stream: str, offset: int) -> tuple[int, int] | None:
         places = self._places.get(stream)
@@ -397,7 +377,7 @@ class Received:
         for number, ((table, width), whose, sealed) in enumerate(
             zip(kept.shape, kept.subjects, kept.sealed, strict=True)
         ):
-            nonce = _nonce(answer.nonce, k, number)
+            nonce = nonce_of(answer.nonce, k, number)
             opened, lost = self._vault.open(answer.partner, hour, whose, sealed, width + SALT, nonce)
             rows = np.frombuffer(opened, np.uint8).reshape(-1, width + SALT)
             there = [row + i not in gone and not lost[i] for i in range(len(rows))]
@@ -440,36 +420,3 @@ class Received:
 def bare(one: Arrived) -> Arrived:
     """What of an entry goes into the journal."""
     return msgspec.structs.replace(one, blocks=())
-
-
-def flat(one: Delivery) -> tuple[list[U1], dict[int, bytes]]:
-    """Rows of each block, (n, width), zeros where a row came erased; and the hashes of those."""
-    if not any(one.erased):
-        return [np.frombuffer(b.rows, np.uint8).reshape(-1, b.width) for b in one.blocks], {}
-    out, gone, row = [], {}, 0
-    for block in one.blocks:
-        rows, at = [], 0
-        while at < len(block.rows):
-            if one.erased[row]:
-                gone[row] = block.rows[at : at + HASH]
-                rows.append(bytes(block.width))
-            else:
-                rows.append(block.rows[at : at + block.width])
-            at, row = at + (HASH if one.erased[row] else block.width), row + 1
-        out.append(np.frombuffer(b"".join(rows), np.uint8).reshape(-1, block.width))
-    return out, gone
-
-
-def _chosen(whose: bytes, wanted: U8) -> NDArray[np.bool_]:
-    """Which rows are of these tracks, shape (n,); no tracks: all."""
-    subjects = np.frombuffer(whose, "<u8").astype(np.uint64)
-    return np.isin(subjects, wanted) if len(wanted) else np.ones(len(subjects), bool)
-
-
-def _nonce(nonce: bytes, k: int, number: int) -> bytes:
-    """12 bytes: of the answer, then the place of the entry and of the block. Blocks: at most 64; entries: 4,096."""
-    return nonce + (k << 8 | number).to_bytes(3, "big")
-
-
-def _leaf(salt: bytes, row: bytes) -> bytes:
-    return hashlib.sha256(b"\0" + salt + row).digest()

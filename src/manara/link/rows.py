@@ -136,7 +136,7 @@ def _names(rows: Rows, head: Head) -> list[tuple[str, Mask]]:
 
 
 def _ended(rows: Rows, head: Head) -> list[tuple[str, Mask]]:
-    return [("time", _absurd(rows["time_ns"], head))]
+    return [("time", _absurd(rows["time_ns"], head)), ("terms", rows["terms"] >= len(head.terms))]
 
 
 _CHECKS: dict[int, Callable[[Rows, Head], list[tuple[str, Mask]]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -17,20 +18,28 @@ from manara.records.partners import Warned
 from manara.records.released import DTYPES, WARNING, Rows, RowTable, Terms
 
 _BATCHES = ("batch", "warning")
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_Number = Annotated[str, msgspec.Meta(pattern=r"\A(all|0|[1-9][0-9]{0,19})\Z")]
 
 
 class Recalled(msgspec.Struct, frozen=True, kw_only=True):
     """What a recall frame says (release/stage.py writes it). ``tracks``: the releaser's numbers for us, or all."""
 
-    recall: str
-    tracks: tuple[str, ...]
-    from_ns: str = "0"
-    to_ns: str
+    recall: _Sha256
+    tracks: tuple[_Number, ...]
+    from_ns: _Number = "0"
+    to_ns: _Number
     reason: str = ""
 
     def numbers(self) -> tuple[int, ...]:
         """The tracks; empty: all."""
         return () if "all" in self.tracks else tuple(int(one) for one in self.tracks)
+
+    def sound(self) -> bool:
+        """Whether it names something, in numbers that machine words hold: a partner wrote it."""
+        if not self.tracks or ("all" in self.tracks and len(self.tracks) > 1) or "all" in (self.from_ns, self.to_ns):
+            return False
+        return max(self.numbers(), default=0) < 1 << 64 and int(self.from_ns) <= int(self.to_ns) < 1 << 63
 
 
 def rows(frames: Sequence[link.Frame], view: SourceView, book: Codebook) -> tuple[PartnerRows, ...]:
@@ -38,7 +47,12 @@ def rows(frames: Sequence[link.Frame], view: SourceView, book: Codebook) -> tupl
     originators let go on to that recipient; one without a recipient nothing of partners."""
     if view.sources is not None and not view.recipient:
         return ()
-    return tuple(_rows(one, view, book) for one in frames if one.head.kind in _BATCHES and one.partner in book.partners)
+    return tuple(_rows(one, view, book) for one in frames if _is_live(one) and one.partner in book.partners)
+
+
+def _is_live(one: link.Frame) -> bool:
+    """History is kept and can be read; it is never mixed into what is there now."""
+    return one.head.kind in _BATCHES and "/" not in one.stream
 
 
 def _rows(frame: link.Frame, view: SourceView, book: Codebook) -> PartnerRows:
@@ -111,10 +125,7 @@ def recalls(frames: Sequence[link.Frame]) -> Iterator[tuple[link.Frame, Recalled
         if one.head.kind == "recall":
             try:
                 said = msgspec.json.decode(one.head.subject, type=Recalled)
-                if not said.tracks:
-                    continue  # nothing is named; "all" would say so
-                said.numbers()
-                int(said.from_ns), int(said.to_ns)
-            except (msgspec.MsgspecError, ValueError):
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 continue
-            yield one, said
+            if said.sound():
+                yield one, said

@@ -13,10 +13,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from manara.link import heads
 from manara.node.durable.disk import Disk
 from manara.node.durable.frames import Record, Verdict
-from manara.records.inputs import Input, Skip
+from manara.records.inputs import Arrived, Input, Skip
 from manara.records.reject import KEPT_BYTES, Reject
+from manara.records.released import Head
 
 NAME = "attempt.mna"
 MAX_GUILTY = 16  # of one record; with more, the whole record is passed over
@@ -53,8 +55,18 @@ def write_attempt(disk: Disk, attempt: Attempt) -> None:
 
 
 def substitute(record: Record, guilty: tuple[int, ...]) -> tuple[Input, ...]:
-    """The inputs of a record as they are run: a Skip at each guilty place."""
+    """The inputs of a record as they are run: a Skip at each guilty place; of an entry of a partner's stream its empty
+    place stays, for nothing could follow a gap."""
     return tuple(_skip(record, one) if i in guilty else one for i, one in enumerate(record.inputs))
+
+
+def is_empty(one: Arrived) -> bool:
+    """Whether this is the place of an entry that was passed over: whatever it held is not to be looked up again."""
+    return one.head == _empty(one)
+
+
+def _empty(one: Arrived) -> bytes:
+    return heads.encode(Head(kind="poison", stream=one.stream, offset=str(one.offset), time_ns="0"))
 
 
 def rejects(record: Record, verdict: Verdict) -> tuple[Reject, ...]:
@@ -108,7 +120,9 @@ def _try(
     return crashes(inputs)
 
 
-def _skip(record: Record, one: Input) -> Skip:
+def _skip(record: Record, one: Input) -> Skip | Arrived:
+    if isinstance(one, Arrived):
+        return msgspec.structs.replace(one, head=_empty(one), blocks=())
     return Skip(sequence=record.sequence, feed=getattr(one, "feed", -1), received_ns=one.received_ns)
 
 
