@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from manara.exercise import partners
 from manara.ledger import entry
 from manara.link import wire
 from manara.node import state as node
+from manara.node.durable.snapshot import decode_plain, encode_plain
 from manara.node.step import step
 from manara.records.config import NodeConfig
 from manara.records.inputs import (
@@ -72,6 +74,15 @@ class One:
     def views(self):
         assert self.last is not None
         return self.last.views
+
+    def copy(self) -> One:
+        """Another of the same, through a dump of its state."""
+        twin = copy.copy(self)
+        plain = decode_plain(encode_plain(node.dump(self.state)))
+        twin.state = node.load(plain, self.config, b"secret of " + self.id.encode())
+        twin.waiting, twin.published, twin.answers = list(self.waiting), list(self.published), list(self.answers)
+        twin.sent = {stream: list(some) for stream, some in self.sent.items()}
+        return twin
 
     def hear(self, now_ns: int, heard: list[tuple[str, Chunk]]) -> tuple[Effect, ...]:
         """One step with what its own feeds say in it and what waits."""
@@ -137,6 +148,13 @@ class Two:
         self.second = 0
         self.cut: set[str] = set()  # streams that do not come through
         self.carried: dict[str, int] = {}
+
+    def copy(self) -> Two:
+        """Another pair that stands where this one does."""
+        twin = copy.copy(self)
+        twin.nodes = {name: one.copy() for name, one in self.nodes.items()}
+        twin.cut, twin.carried = set(self.cut), dict(self.carried)
+        return twin
 
     def __getitem__(self, name: str) -> One:
         return self.nodes[name]
