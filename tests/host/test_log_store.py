@@ -404,6 +404,11 @@ def test_exported_tiles_are_the_log_and_a_second_export_writes_only_what_is_new(
     leaves = tiles.parse_bundle(read("tile/entries/000"), 256) + tiles.parse_bundle(read("tile/entries/001.p/44"), 44)
     assert said.root == tree.root(map(tree.leaf_hash, leaves)) == log.root
     assert tree.root_at(tiles.TileHashes(read, 300), 300) == log.root
+    files = [path for path in (tmp_path / "tile").rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert all(log.tile(str(path.relative_to(tmp_path))) == path.read_bytes() for path in files)
+    for name in ("tile/0/002", "tile/entries/001", "tile/0/001.p/45", "tile/../checkpoint", "tile/9/000"):
+        assert log.tile(name) is None
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BadInput, match="no folder"):
         log.export_tiles(tmp_path / "file" / "below")

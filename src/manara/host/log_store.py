@@ -332,6 +332,14 @@ class LogStore:
         self._forget_cache()
         return done
 
+    def tile(self, path: str) -> bytes | None:
+        """The bytes of one tile or bundle (``tile/0/x001/234``); None where this log has none of that name."""
+        found = tiles.parse_path(path)
+        with self._lock:
+            if found is None or found.number * tiles.FULL + found.width > tiles.tiles_at(found.level, self.size):
+                return None
+            return _tile(self._tree, found)
+
     def export_tiles(self, folder: Path) -> int:
         """Write the log as C2SP tlog-tiles: static files for anybody's web server or a one-way copy; only what is not
         there yet. Gives the number of files written. Raises BadInput."""

@@ -35,7 +35,7 @@ from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.host.witness_desk import WitnessDesk
 from manara.host.witnessing import UNREACHABLE, Post, Witnessing, neutral, poster
 from manara.ledger import note
-from manara.link import wire
+from manara.link import heads, wire
 from manara.node.durable.disk import DiskError
 from manara.records.config import NodeConfig
 from manara.records.directory import Partner
@@ -221,8 +221,18 @@ class Sharing:
         elif isinstance(effect, Tell):
             self._later(self._send, effect.partner, "statement", effect.envelope)
         elif isinstance(effect, Erase):
-            count = self.received.erase(effect.stream, effect.tracks, effect.from_ns, effect.to_ns, effect.recall)
-            self._later(self._offer_one, Erased(effect.recall, effect.stream, count, self._now_ns()))
+            self._erase(effect)
+
+    def _erase(self, effect: Erase) -> None:
+        what = (effect.stream, effect.tracks, effect.from_ns, effect.to_ns)
+        count = self.received.erase(*what, effect.recall)
+        rows, holds = self.received.held(*what)
+        if holds:
+            why = f"{rows} rows stay under the legal hold {', '.join(holds)}"
+            self._later(
+                self._offer_one, Refused(heads.releaser(effect.stream), "recall_held", why[:300], self._now_ns())
+            )
+        self._later(self._offer_one, Erased(effect.recall, effect.stream, count, self._now_ns()))
 
     def _signed(self, statement: bytes) -> bytes:
         one = statements.signed(
@@ -281,7 +291,7 @@ class Sharing:
 
     async def _open_door(self) -> None:
         host, port = bounds.link_address(self.config.link_listen, "link_listen")
-        desks = Desks(self._admit, self._hear, self._cosign, None)
+        desks = Desks(self._admit, self._hear, self._cosign, self.log.tile)
         self.server = LinkServer(self.log, desks, self._now_ns)
         pinned = [one.tls_certificate for one in self._others() if one.tls_certificate]
         context = tls.server_context(self.keys.tls_certificate, self.keys.tls_key, pinned, self.server.handshakes)
