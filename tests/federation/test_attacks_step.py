@@ -128,3 +128,60 @@ def test_row_19_an_entry_that_crashes_the_step_leaves_its_place_and_the_stream_g
     refused = link.piece(liar.node.state.link, "arvena").refused
     assert refused["unknown_kind"] == 1
     assert empty.root == guilty.root, "the receipt still speaks of what came"
+
+
+EDGE = (0, 1, (1 << 63) - 1, -(1 << 63), -1, 1 << 62)
+ODD = (float("nan"), float("inf"), float("-inf"), 3e38, -3e38, 0.0, 1e-38)
+
+
+def _any_rows(rng: np.random.Generator, table: int, now_ns: int, many: int) -> Block:
+    """Rows of which each column is noise, an edge, or what an honest one would say."""
+    kind = DTYPES[table]
+    rows = np.frombuffer(rng.bytes(kind.itemsize * many), kind).copy()
+    for name in kind.names or ():
+        part = rows[name]
+        how = rng.integers(4)
+        if name in ("terms", "track", "kind", "domain", "life", "alt_ref"):
+            rows[name] = rng.integers(0, 3, part.shape)
+        elif part.dtype.kind == "f" and how:
+            rows[name] = (
+                rng.choice(np.array(ODD, part.dtype), part.shape) if how == 1 else rng.normal(0, 0.5, part.shape)
+            )
+            if name in ("cov", "gain") and how == 3:
+                rows[name] = np.array([100, 0, 0, 0, 100, 0, 0, 1, 0, 1], np.float32)
+        elif part.dtype.kind == "i" and how:
+            rows[name] = now_ns + rng.integers(-2, 3, part.shape) if how > 1 else rng.choice(np.array(EDGE), part.shape)
+        elif part.dtype.kind == "S":
+            rows[name] = rng.choice(np.array([b"LANTERN", b"\xd9\x85", b"\x00a", b""]), part.shape)
+    return Block(table, kind.itemsize, rows.tobytes())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_of_noise_and_edges_stop_no_step_and_leave_nothing_behind_that_makes_no_sense(pair, seed):
+    rng, liar = np.random.default_rng(seed), Liar(pair)
+    terms = (Terms(("r",), 511, 60, pedigree=("arvena",)), Terms((), 0, 0, onward=("corvia",)))
+    for k in range(4):
+        tick_ns = int(rng.choice([liar.node.now_ns, 0, (1 << 63) - 1]))
+        tables = [*rng.permutation([1, 2, 3, 4, 5])[: rng.integers(1, 6)]]
+        blocks = tuple(_any_rows(rng, int(table), liar.node.now_ns, int(rng.integers(1, 40))) for table in tables)
+        liar.say(liar.entry(("batch", "warning")[k % 2], blocks, terms, time_ns=tick_ns))
+        shown = liar.node.views.tracks
+        assert np.isfinite(shown.lat_rad).all()
+        assert np.isfinite(shown.cov).all()
+        assert (shown.updated_ns <= liar.node.now_ns).all()
+    liar.say(liar.entry("recall", subject=recall(tracks=["all"])))
+
+
+def test_no_row_outlives_the_silence_of_its_partner_whatever_times_it_names(pair):
+    liar = Liar(pair)
+    terms = (Terms(("r",), 511, 60),)
+    rows = np.zeros(len(EDGE), DTYPES[RowTable.PRECISE])
+    rows["track"] = 900 + np.arange(len(rows))
+    rows["time_ns"], rows["updated_ns"], rows["begin_ns"] = liar.node.now_ns, EDGE, EDGE
+    rows["lat_rad"], rows["kind"], rows["domain"], rows["life"] = 0.3, 7, 1, 1
+    rows["cov"][:, [0, 4, 7, 9]] = 100.0
+    block = Block(RowTable.PRECISE, rows.itemsize, rows.tobytes())
+    liar.say(liar.entry("batch", (block,), terms))
+    liar.say(seconds=3600)
+    told = [one.held for one in liar.node.state.held.own.picture.partners.values()]
+    assert not any(len(held) for held in told), "a track that nobody has spoken of for an hour is still shown"

@@ -261,7 +261,7 @@ _OURS = {"track", "id", "leader", "candidate", "judged_ns", "agreed", "odd", "bo
 def read(rows: PartnerRows, now_ns: int) -> Held:
     """Precise rows as our columns. What was stripped is as little known as a craft of its kind allows; a covariance
     that is none counts as stripped. A partner's time that lies ahead counts as now; where its clock is not to be
-    trusted, the time of receipt stands for it."""
+    trusted, the time of receipt stands for it. Before 1970 is 1970: ages are counted in 64 bits."""
     told = rows.precise
     kind = np.where(told["kind"] < len(_BY_KIND), told["kind"], 0).astype(np.uint8)
     domain = np.where(told["domain"] < len(_KIND_OF), told["domain"], 0).astype(np.uint8)
@@ -275,7 +275,7 @@ def read(rows: PartnerRows, now_ns: int) -> Held:
     default[:, 7] = default[:, 9] = np.where(moving, 25.0, how[:, 5] * how[:, 5])
     nothing = np.full(len(told), 1 << rows.partner | UNKNOWN_BIT, np.uint64)
     pedigree = nothing if rows.pedigree is None else np.where(rows.pedigree == 0, nothing, rows.pedigree)
-    time_ns, updated_ns = np.minimum(told["time_ns"], now_ns), np.minimum(told["updated_ns"], now_ns)
+    time_ns, updated_ns = np.clip(told["time_ns"], 0, now_ns), np.clip(told["updated_ns"], 0, now_ns)
     if not rows.fuse:
         time_ns = np.full(len(told), min(rows.received_ns, now_ns), np.int64)
         updated_ns = time_ns.copy()
