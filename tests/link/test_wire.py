@@ -50,6 +50,8 @@ SPOILT = {
     "a name that is no stream": (lambda a: a.__setitem__(1, "../../x"), "out_of_bounds"),
     "an end before the beginning": (lambda a: a.__setitem__(2, -1), "out_of_bounds"),
     "an end before its entries": (lambda a: a.__setitem__(2, 3), "reordered"),
+    "a clock before 1970": (lambda a: a.__setitem__(3, -(1 << 63)), "out_of_bounds"),  # its offset fits no 64 bits
+    "a clock beyond 63 bits": (lambda a: a.__setitem__(3, 1 << 63), "out_of_bounds"),
     "a field too many": (lambda a: a.append(1), "not_an_answer"),
     "a field of another type": (lambda a: a.__setitem__(3, "now"), "not_an_answer"),
     "a note without end": (lambda a: a.__setitem__(4, bytes(wire.NOTE_BYTES + 1)), "not_an_answer"),

@@ -98,8 +98,9 @@ def parse(data: bytes) -> Answer | Reject:
         return Reject("not_an_answer", data[:KEPT_BYTES], str(fault)[:200])
     if answer.version != VERSION:
         return Reject("version", data[:KEPT_BYTES], f"version {answer.version}; this node reads {VERSION}")
-    if not heads.is_stream(answer.stream) or not 0 <= answer.next <= heads.NUMBER_MAX:
-        return Reject("out_of_bounds", data[:KEPT_BYTES], "stream or next")
+    numbers = (answer.next, answer.now_ns)
+    if not heads.is_stream(answer.stream) or min(numbers) < 0 or max(numbers) > heads.NUMBER_MAX:
+        return Reject("out_of_bounds", data[:KEPT_BYTES], "stream, next or now_ns")
     return _order_fault(answer) or next(filter(None, map(_delivery_fault, answer.deliveries)), None) or answer
 
 
