@@ -26,6 +26,7 @@ class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     received_entries: int = 0
     rows_out: int = 0
     rows_in: int = 0
+    void: int = 0  # tracks that are told within a cell although they broadcast their place to everybody
     withheld: dict[str, int] = {}  # reason -> rows of the last tick
     refused: dict[str, int] = {}  # reason -> frames turned away
 

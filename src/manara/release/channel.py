@@ -65,11 +65,13 @@ class InForce:
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """What a tick put together: ``blocks`` and ``terms`` of its frame, rows let go, rows held back by reason."""
+    """What a tick put together: ``blocks`` and ``terms`` of its frame, rows let go, rows held back by reason.
+    ``void``: tracks that are told within a cell and tell everybody where they are."""
 
     terms: tuple[Terms, ...] = ()
     blocks: tuple[Block, ...] = ()
     rows: int = 0
+    void: int = 0
     withheld: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -122,7 +124,8 @@ def fill(
     ]
     terms, blocks = _framed(state, [one for one in leaving if len(one[1])])
     gone = sum(len(one[1]) for one in leaving)
-    return Filled(terms, blocks, gone, _withheld(decided))
+    void = int(np.count_nonzero(coarse.void(offer.tracks) & allowed & (duties.cell_m > 0)))
+    return Filled(terms, blocks, gone, void, _withheld(decided))
 
 
 def _decided(force: InForce, offer: Offer, now_ns: int) -> tuple[Tracks, Decisions, NDArray[np.bool_]]:

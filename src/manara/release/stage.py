@@ -78,6 +78,7 @@ class Counts:
 
     rows: dict[str, int] = field(default_factory=dict)
     withheld: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    void: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -99,6 +100,7 @@ class State:
     recalls: list[tuple[str, str, Recall]] = field(default_factory=list)  # recipient, hash, to be told
     duty: duty.State = field(default_factory=duty.init)
     shadow: adversary.Shadow = field(default_factory=adversary.init)
+    filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
     counts: Counts = field(default_factory=Counts)
     ticked_ns: int = -1
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)  # a cache
@@ -231,6 +233,7 @@ def advance(
             filled = channel.fill(held, force, offer, state.shadow, book, state.secret, now_ns)
         told += _frame(state, force, filled, now_ns)
         state.counts.withheld[one.recipient] = filled.withheld
+        state.counts.void[one.recipient] = filled.void
         state.counts.rows[one.recipient] = state.counts.rows.get(one.recipient, 0) + filled.rows
     return tuple(told)
 
@@ -344,6 +347,7 @@ def dump(state: State) -> dict[str, Any]:
         "recalls": [[a, b, statements.canonical(c)] for a, b, c in state.recalls],
         "duty": duty.dump(state.duty),
         "shadow": adversary.dump(state.shadow),
+        "filled": {name: list(one) for name, one in state.filled.items()},
         "rows": dict(state.counts.rows),
         "ticked_ns": state.ticked_ns,
     }
@@ -369,6 +373,7 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         recalls=[(a, b, msgspec.json.decode(c, type=Recall)) for a, b, c in plain["recalls"]],
         duty=duty.load(plain["duty"]),
         shadow=adversary.load(plain["shadow"]),
+        filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         counts=Counts(dict(plain["rows"])),
         ticked_ns=plain["ticked_ns"],
     )

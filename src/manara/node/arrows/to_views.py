@@ -87,6 +87,7 @@ def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
         received_entries=piece.received_entries,
         rows_out=released.counts.rows.get(known.id, 0),
         rows_in=piece.rows_in,
+        void=released.counts.void.get(known.id, 0),
         withheld=dict(released.counts.withheld.get(known.id, {})),
         refused=piece.refused,
     )
