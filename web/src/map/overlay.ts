@@ -4,6 +4,7 @@
 import type { Map as MapLibre } from 'maplibre-gl'
 import { attention } from '../wire/frame.ts'
 import { desk } from '../picture/desk.svelte.ts'
+import { sides, type Region } from '../picture/shares.ts'
 import { TILE_PX, mercatorX, mercatorY, nearest, perMetre } from '../picture/place.ts'
 import { words } from '../picture/words.svelte.ts'
 import { reason } from '../wire/words.ts'
@@ -16,6 +17,12 @@ const LABEL_H = 15
 const COLOURS = ['#c7d3e3', '#f0e442', '#ff7a45']
 const CHOSEN = '#56b4e9'
 const SIGNS = ['', '◆ ', '▲ ']
+
+const said = (region: Region): string => {
+  const [kind, n] = region.kinds[0]!
+  const what = region.kinds.length > 1 || kind === 'unknown' ? words.n('region.some', region.n) : n > 1 ? `${n} × ${words.word('kind', kind)}` : words.word('kind', kind)
+  return `\u2068${what}\u2069 · \u2068${desk.partner(region.partner)}\u2069`
+}
 
 interface Camera {
   x: number
@@ -53,6 +60,7 @@ export class Overlay {
     c.clearRect(0, 0, camera.width, camera.height)
     this.taken = []
     this.names(camera)
+    this.squares(camera)
     if (!desk.picture.frame) return
     this.project(camera, desk.picture.ahead(performance.now()))
     const chosen = this.chosen()
@@ -172,6 +180,27 @@ export class Overlay {
     c.fillRect(x - 2.5, y - 2.5, 5, 5)
     this.write(name, x + 7, y, '#8fa3c2', 1)
     this.taken.push([x - 3, y, x + 7 + c.measureText(name).width])
+  }
+
+  // What a square says stands along its northern side, never at a place within.
+  private squares(camera: Camera): void {
+    const c = this.context
+    c.save()
+    c.font = `12px ${FONT}`
+    c.textBaseline = 'middle'
+    c.textAlign = 'center'
+    c.lineJoin = 'round'
+    for (const region of desk.regions.slice(0, MOST_LABELS)) {
+      const [west, , east, north] = sides(region)
+      const [left, top] = this.screen(camera, mercatorX(west), mercatorY(north))
+      const wide = (mercatorX(east) - mercatorX(west)) * camera.scale
+      const text = said(region)
+      const [x, half] = [left + wide / 2, c.measureText(text).width / 2]
+      if (wide < half * 2 + 12 || !this.free(x - half, top + 13, x + half)) continue
+      this.taken.push([x - half, top + 13, x + half])
+      this.write(text, x, top + 13, '#cdb4ff', 1)
+    }
+    c.restore()
   }
 
   // Selected and pressing tracks first, then the others while there is room and fewer than MOST_LABELS.

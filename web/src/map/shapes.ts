@@ -160,12 +160,12 @@ function ring(c: CanvasRenderingContext2D, at: number, dashes: number[]): void {
 }
 
 // One shape on a canvas of its own, for the legend.
-export function icon(canvas: HTMLCanvasElement, name: string, outlined: boolean): void {
+export function icon(canvas: HTMLCanvasElement, name: string, outlined: boolean, colour = '#c7d3e3'): void {
   const c = canvas.getContext('2d')!
   c.setTransform(canvas.width / 60, 0, 0, canvas.height / 60, canvas.width / 2, canvas.height / 2)
   c.beginPath()
   SHAPES[name]!(c)
-  c.strokeStyle = c.fillStyle = '#c7d3e3'
+  c.strokeStyle = c.fillStyle = colour
   c.lineWidth = 4.5
   if (outlined) c.stroke()
   else c.fill()

@@ -5,6 +5,7 @@ import { UNKNOWN, attention, domain, life } from '../wire/frame.ts'
 import type { Picture } from '../picture/picture.ts'
 import { TILE_PX, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { LINE_FRAGMENT, LINE_VERTEX, SYMBOL_FRAGMENT, SYMBOL_VERTEX, program } from './gl.ts'
+import { FUSED } from '../picture/shares.ts'
 import { ALARM, DOTS, RING, atlas, drawn } from './shapes.ts'
 
 const STRIDE = 32 // bytes an instance: x, y, vx, vy, direction, radius, cell (float32), colour (4 bytes)
@@ -12,6 +13,9 @@ const MANY = 400 // and more than this somewhat smaller
 const CROWD = 2000 // more symbols in view than this are drawn small
 const COLOURS = [0xe3d3c7, 0x42e4f0, 0x457aff] // blue green red of ordinary, worth a look, pressing
 const CHOSEN = 0xe9b456
+const VIOLET = 0xff8cb5 // what a partner leads
+const TONES = [COLOURS[0]!, VIOLET, COLOURS[0]!] // own, a partner's, fused: ours, with a violet ring
+const DOT_TONES = [COLOURS[0]!, VIOLET, 0xf1b0be] // a dot has no ring
 const TENTATIVE = 0.75
 const LEAST = 0.45
 const DOT_PX = 7
@@ -132,7 +136,7 @@ export class Symbols implements CustomLayerInterface {
     const centre = this.map.getCenter()
     this.originX = mercatorX(centre.lng)
     this.originY = mercatorY(centre.lat)
-    const room = frame.n * 2 + 1
+    const room = frame.n * (frame.origin ? 3 : 2) + 1
     if (this.bytes.byteLength < room * STRIDE) this.bytes = new ArrayBuffer(Math.ceil(room * 1.25) * STRIDE)
     const write = new Writer(this.bytes)
     const seen = this.inView()
@@ -174,8 +178,8 @@ export class Symbols implements CustomLayerInterface {
   private dots(write: Writer): number[] {
     const { picture, originX, originY } = this
     const { floats, ints } = write
-    const { n, state, age } = picture.frame!
-    const { x, y, vx, vy } = picture
+    const { n, state, age, origin } = picture.frame!
+    const { x, y, vx, vy, tones } = picture
     const pressing: number[] = []
     let at = write.n * (STRIDE / 4)
     for (let i = 0; i < n; i++) {
@@ -194,7 +198,7 @@ export class Symbols implements CustomLayerInterface {
       floats[at + 4] = 0
       floats[at + 5] = DOT_PX
       floats[at + 6] = hollow ? DOTS[1] : DOTS[0]
-      ints[at + 7] = (COLOURS[0]! | (((fresh * (hollow ? TENTATIVE : 1) * 255 + 0.5) | 0) << 24)) >>> 0
+      ints[at + 7] = ((origin ? DOT_TONES[tones[origin[i]!]!]! : COLOURS[0]!) | (((fresh * (hollow ? TENTATIVE : 1) * 255 + 0.5) | 0) << 24)) >>> 0
       at += STRIDE / 4
     }
     write.n = at / (STRIDE / 4)
@@ -212,12 +216,14 @@ export class Symbols implements CustomLayerInterface {
     const x = this.relativeX(i)
     const y = this.picture.y[i]! - this.originY
     const size = domain(state) === 1 || level ? 14 : 13 * this.calm
+    const tone = this.picture.tone(i)
+    if (tone === FUSED) this.around(write, i, RING, VIOLET, level === 2 ? 15 : 13 * this.calm, alpha * 0.8)
     if (level === 2) this.around(write, i, ALARM, COLOURS[2]!, 19)
-    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, cell, COLOURS[level]!, alpha)
+    write.add(x, y, this.picture.vx[i]!, this.picture.vy[i]!, turn, size, cell, level ? COLOURS[level]! : TONES[tone]!, alpha)
   }
 
-  private around(write: Writer, i: number, ring: number, colour: number, radius: number): void {
-    write.add(this.relativeX(i), this.picture.y[i]! - this.originY, this.picture.vx[i]!, this.picture.vy[i]!, 0, radius, ring, colour, 1)
+  private around(write: Writer, i: number, ring: number, colour: number, radius: number, alpha = 1): void {
+    write.add(this.relativeX(i), this.picture.y[i]! - this.originY, this.picture.vx[i]!, this.picture.vy[i]!, 0, radius, ring, colour, alpha)
   }
 
   private relativeX(i: number): number {

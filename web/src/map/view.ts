@@ -6,9 +6,11 @@ import 'maplibre-gl/dist/maplibre-gl.css'
 import { desk } from '../picture/desk.svelte.ts'
 import { latitudeDeg, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { trails } from '../picture/reads.ts'
+import { regionAt } from '../picture/shares.ts'
 import { ground, style } from './base.ts'
 import { Overlay } from './overlay.ts'
 import { extent, places } from './places.ts'
+import { addRegions, drawRegions } from './regions.ts'
 import { Symbols } from './symbols.ts'
 
 const DUTY = 3 // a frame may cost a third of the time between frames
@@ -63,9 +65,11 @@ export class View {
   private listen(): void {
     const { map } = this
     map.on('style.load', () => {
+      addRegions(map)
       map.addLayer(this.symbols)
       void this.open(desk.config?.land ?? null)
       this.frame()
+      this.squares()
     })
     map.on('render', () => {
       this.overlay.draw()
@@ -78,9 +82,14 @@ export class View {
       this.frame()
       if (desk.trails) void this.askTrails()
     })
-    map.on('click', (at) => this.choose(this.overlay.pick(at.point.x, at.point.y)))
+    map.on('click', (at) => {
+      const row = this.overlay.pick(at.point.x, at.point.y)
+      this.choose(row)
+      if (row < 0) desk.selectRegion(regionAt(desk.regions, at.lngLat.lng, at.lngLat.lat)?.key ?? null)
+    })
     map.on('mousemove', (at) => {
-      map.getCanvas().style.cursor = this.overlay.pick(at.point.x, at.point.y) >= 0 ? 'pointer' : ''
+      const there = this.overlay.pick(at.point.x, at.point.y) >= 0 || regionAt(desk.regions, at.lngLat.lng, at.lngLat.lat)
+      map.getCanvas().style.cursor = there ? 'pointer' : ''
     })
     this.pace()
   }
@@ -124,6 +133,11 @@ export class View {
     if (!this.fitted && (desk.picture.frame?.n ?? 0) > 0) this.fit(false)
     if (this.seek) this.toSelected()
     this.map.triggerRepaint()
+  }
+
+  // Partners told of other squares, or one was chosen.
+  squares(): void {
+    if (this.map.getLayer('tracks')) drawRegions(this.map, desk.regions, desk.regionKey)
   }
 
   async askTrails(): Promise<void> {

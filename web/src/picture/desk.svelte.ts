@@ -1,11 +1,12 @@
 // What the panels show. The columns themselves live in Picture and are not reactive: they change at the map's pace.
 
-import { attention, label, type Frame, type Label, type Told } from '../wire/frame.ts'
+import { attention, label, type Frame, type Label, type Squares, type Told } from '../wire/frame.ts'
 import { KINDS, REASONS, reason } from '../wire/words.ts'
 import * as address from './address.ts'
-import { GONE, details, health, type Config, type Details, type Feature, type Health } from './reads.ts'
+import { GONE, details, health, partners, type Config, type Details, type Feature, type Health, type Partners } from './reads.ts'
 import { keep, kept } from './keep.ts'
 import { Picture } from './picture.ts'
+import { foreign, regions, type Partner, type Region } from './shares.ts'
 import { firstLang, words } from './words.svelte.ts'
 
 export type Standing = 'connecting' | 'live' | 'stale' | 'silent' | 'disconnected' | 'ended'
@@ -39,6 +40,12 @@ class Desk {
   tracks = $state(0)
   pressing = $state.raw<Pressing[]>([])
   health = $state.raw<Health | null>(null)
+  partners = $state.raw<Partner[]>([]) // in the order of their places, from 1 on
+  sharing = $state.raw<Partners | null>(null)
+  partnersOpen = $state(false)
+  regions = $state.raw<Region[]>([])
+  regionKey = $state<string | null>(null)
+  region = $derived(this.regions.find((region) => region.key === this.regionKey) ?? null)
   selected = $state<string | null>(null)
   details = $state.raw<Feature<Details> | null>(null)
   gone = $state(false)
@@ -94,10 +101,27 @@ class Desk {
       for (const row of news.rows) this.picture.learn(label(row))
       return
     }
+    if (news.type === 'partners') {
+      this.partners = news.partners.map(([id, name, nameAr]) => ({ id, name, nameAr }))
+      this.picture.share(news.origins)
+      return
+    }
+    if (this.renew) this.share()
     this.title = news.title
     this.titleAr = news.title_ar
     this.mode = news.mode
     this.speed = this.picture.speed = news.speed
+  }
+
+  // A node that was started anew tells its partners and their squares anew.
+  private share(): void {
+    this.partners = []
+    this.regions = []
+    this.picture.share([])
+  }
+
+  squares(told: Squares): void {
+    this.regions = regions(told)
   }
 
   open(): void {
@@ -139,12 +163,30 @@ class Desk {
   }
 
   // What to call a track: its name, else what it is known by, else its number. With names off always the number.
-  call(of: Pick<Label, 'name' | 'callsign' | 'identity' | 'number'>): string {
-    return (this.names && (of.name || of.callsign || of.identity)) || `#${of.number}`
+  call(of: Pick<Label, 'name' | 'callsign' | 'identity' | 'number'> & { trackId?: string; track_id?: string }): string {
+    return (this.names && (of.name || of.callsign || of.identity)) || this.numbered(of)
+  }
+
+  // Tracks that a partner leads have no number of ours, but a count of that partner's.
+  private numbered(of: { number: number; trackId?: string; track_id?: string }): string {
+    const led = of.number ? null : foreign(of.trackId ?? of.track_id ?? '')
+    return led ? `${this.partner(led.place)} ${led.count}` : `#${of.number}`
+  }
+
+  // The name of a partner in the reader's language, by its place or its id.
+  partner(of: number | string): string {
+    const found = typeof of === 'number' ? this.partners[of - 1] : this.partners.find(({ id }) => id === of)
+    return (words.rtl && found?.nameAr) || found?.name || `${of}`
+  }
+
+  selectRegion(key: string | null): void {
+    if (key) this.select(null)
+    this.regionKey = key
   }
 
   select(trackId: string | null): void {
     this.selected = trackId || null
+    this.regionKey = null
     this.details = null
     this.gone = false
     this.remember()
@@ -160,6 +202,10 @@ class Desk {
     if (this.selected !== wanted) return
     this.gone = answer === GONE
     if (answer && answer !== GONE) this.details = answer
+  }
+
+  async askPartners(): Promise<void> {
+    if (this.partners.length) this.sharing = await partners()
   }
 
   async askHealth(): Promise<void> {

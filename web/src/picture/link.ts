@@ -1,11 +1,12 @@
 // The WebSocket to the node: opens, reopens with growing patience, and says when.
 
-import { decode, type Frame, type Told } from '../wire/frame.ts'
+import { decode, squares, type Frame, type Squares, type Told } from '../wire/frame.ts'
 
 const PATIENCE_MS = [500, 1000, 2000, 4000, 8000]
 
 export interface Listener {
   frame(frame: Frame): void
+  squares(squares: Squares): void
   told(told: Told): void
   open(): void
   closed(): void
@@ -41,7 +42,9 @@ export class Link {
       this.listener.told(JSON.parse(news) as Told)
       return
     }
-    const frame = decode(news)
+    const told = squares(news)
+    if (told) this.listener.squares(told)
+    const frame = told ? null : decode(news)
     if (!frame) return
     if (this.tries >= 0) this.listener.open()
     this.tries = -1

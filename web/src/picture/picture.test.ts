@@ -15,6 +15,7 @@ function frame(part: Partial<Record<'lon' | 'lat' | 'course' | 'speed' | 'age' |
     lonE7: Int32Array.from(of(part.lon, 1e7)), latE7: Int32Array.from(of(part.lat, 1e7)),
     course: Uint16Array.from(of(part.course, 100)), speed: Uint16Array.from(of(part.speed, 10)),
     age: Uint16Array.from(of(part.age, 10)), kind: new Uint8Array(n), state: Uint8Array.from(of(part.state, 1)),
+    origin: null,
   }
 }
 

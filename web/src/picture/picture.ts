@@ -2,6 +2,7 @@
 
 import { UNKNOWN, attention, domain, life, type Frame, type Label } from '../wire/frame.ts'
 import { EARTH_M, nearest } from './place.ts'
+import { OWN, tone, type Origin } from './shares.ts'
 
 const RADIANS_E7 = Math.PI / 180e7
 const TURNS_E7 = 1 / 360e7
@@ -22,6 +23,7 @@ export class Picture {
   vx = new Float64Array(0) // unit squares per second of node time
   vy = new Float64Array(0)
   speed = 1
+  readonly tones = new Uint8Array(256) // origin -> own, a partner's, fused
   private receivedMs = 0
   private found: Map<number, number> | null = null
 
@@ -85,6 +87,17 @@ export class Picture {
   // Where row i stands, as the copy of the world nearest to x.
   at(i: number, aheadS: number, toX: number): [number, number] {
     return [nearest(this.x[i]! + this.vx[i]! * aheadS, toX), this.y[i]! + this.vy[i]! * aheadS]
+  }
+
+  // What the bytes of the next frame's origins mean.
+  share(origins: Origin[]): void {
+    this.tones.fill(OWN)
+    origins.forEach((origin, i) => (this.tones[i] = tone(origin)))
+  }
+
+  tone(i: number): number {
+    const { origin } = this.frame!
+    return origin ? this.tones[origin[i]!]! : OWN
   }
 
   // 1 fresh .. 0.3 long silent.

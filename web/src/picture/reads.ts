@@ -14,6 +14,9 @@ export interface Properties {
   attention: number
   flags: string[]
   sources: string[]
+  from: string[] // own, and ids of partners
+  led_by: string
+  undisclosed: boolean
   time: string
   age_s: number
   speed_mps: number | null
@@ -64,6 +67,35 @@ export interface Health {
   texts: { text: string; age_s: number; identity: string; name: string; track_id: string | null }[]
 }
 
+export interface Partner {
+  id: string
+  name: string
+  name_ar: string
+  link: string
+  detail: string
+  phase_out: string
+  phase_in: string
+  since: string
+  reason: string
+  silent_s: number | null
+  clock_offset_s: number
+  sent_entries: number
+  receipted: number
+  received_entries: number
+  rows_out: number
+  rows_in: number
+  withheld: Record<string, number>
+  refused: Record<string, number>
+  tracks: number
+  regions: number
+}
+
+export interface Partners {
+  log: { size: number; witnessed: number }
+  partners: Partner[]
+  warned: { partner: string; area: string; window: string; hazard: string; severity: string; age_s: number }[]
+}
+
 export interface Config {
   title: string
   mode: string
@@ -94,6 +126,7 @@ const present = <T>(answer: T | typeof GONE | null): T | null => (answer === GON
 export const config = async (): Promise<Config | null> => present(await read<Config>('/api/config'))
 export const health = async (): Promise<Health | null> => present(await read<Health>('/api/health'))
 export const details = (trackId: string) => read<Feature<Details>>(`/api/tracks/${trackId}`)
+export const partners = async (): Promise<Partners | null> => present(await read<Partners>('/api/partners'))
 export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
 export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>

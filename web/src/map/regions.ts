@@ -1,0 +1,39 @@
+// Squares in which partners say that something is: soft, beneath everything that has a place.
+
+import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
+import { sides, type Region } from '../picture/shares.ts'
+
+export const VIOLET = '#b58cff'
+const SOURCE = 'regions'
+
+export function addRegions(map: MapLibre): void {
+  map.addSource(SOURCE, { type: 'geojson', data: collection([], null), tolerance: 0 })
+  const chosen = ['get', 'chosen'] as const
+  map.addLayer({
+    id: 'region',
+    type: 'fill',
+    source: SOURCE,
+    paint: { 'fill-color': VIOLET, 'fill-antialias': false, 'fill-opacity': ['case', [...chosen], 0.26, 0.15] },
+  })
+  map.addLayer({
+    id: 'region-edge',
+    type: 'line',
+    source: SOURCE,
+    layout: { 'line-join': 'round' },
+    paint: { 'line-color': VIOLET, 'line-width': 9, 'line-blur': 8, 'line-opacity': ['case', [...chosen], 0.9, 0.5] },
+  })
+}
+
+export function drawRegions(map: MapLibre, all: Region[], chosen: string | null): void {
+  map.getSource<GeoJSONSource>(SOURCE)?.setData(collection(all, chosen))
+}
+
+function collection(all: Region[], chosen: string | null): GeoJSON.FeatureCollection {
+  return { type: 'FeatureCollection', features: all.map((region) => square(region, region.key === chosen)) }
+}
+
+function square(region: Region, chosen: boolean): GeoJSON.Feature {
+  const [west, south, east, north] = sides(region)
+  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+  return { type: 'Feature', properties: { chosen }, geometry: { type: 'Polygon', coordinates: [ring] } }
+}
