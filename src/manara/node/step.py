@@ -28,6 +28,7 @@ from manara.node.sources import OWN
 from manara.node.state import State, resume
 from manara.picture import stage as picture
 from manara.records.inputs import Input, Stepped
+from manara.release import backfill
 from manara.release import stage as release
 from manara.tracking import stage as tracking
 
@@ -50,14 +51,18 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     for view in state.held.views.values():
         link_to_picture.recall(view.picture, came, book)
         tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
-        told = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
-        shown[view.name] = tracked, picture.advance(view.picture, told, now_ns)
+        seen = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
+        shown[view.name] = tracked, picture.advance(view.picture, seen, now_ns)
 
     offered = picture_to_release.offered(
         shown, state.held, state.release, state.ledger, state.link, book, state.config, now_ns
     )
     frames = release.advance(state.release, offered, book, now_ns)
-    effects = release_to_ledger.effects(state.ledger, state.release, frames, agreed, came, inputs, now_ns)
+    history = backfill.admitted(
+        state.release, inputs, link_to_release.room(state.release, state.ledger, state.link), now_ns
+    )
+    told = (*frames, *history)
+    effects = release_to_ledger.effects(state.ledger, state.release, told, agreed, came, inputs, now_ns)
     sends = picture_to_exits.sends(state.exits, *shown[OWN], now_ns, state.sequence)
 
     shared = to_views.Shared(state.link, state.release, state.ledger)

@@ -90,6 +90,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     purposes: tuple[str, ...] = ("safety_of_life", "search_and_rescue", "civil_protection", "traffic_safety")
     onward: tuple[str, ...] = ()  # ids of partners to whom the recipient may pass it on
     retention_s: int = 30 * 86_400
+    backfill_s: int = 0  # of history that goes along when it is put in force; 0: none
     sources: tuple[str, ...] = ()  # names of feeds or sensors that the recipient may know of; the source view
     domains: tuple[str, ...] = ("air", "sea")
     areas: tuple[str, ...] = ()  # empty: everywhere

@@ -11,7 +11,7 @@ import msgspec
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import PartnerStatus, Regions, Warned
-from manara.records.released import Block, Entry
+from manara.records.released import Block, Entry, Terms
 from manara.records.sensors import FeedHealth
 from manara.records.tracks import Tracks
 
@@ -153,6 +153,19 @@ class Witnessed(msgspec.Struct, frozen=True, tag="witnessed", array_like=True):
     received_ns: int
 
 
+class Replayed(msgspec.Struct, frozen=True, tag="replayed", array_like=True):
+    """What one tick of the past lets go to a new recipient, by a replay under today's agreement (node/backfill.py).
+    ``of_ns``: that tick; ``policy``, ``phase``: under which it was decided; it goes only while they hold."""
+
+    recipient: str
+    policy: str
+    phase: str
+    of_ns: int
+    terms: tuple[Terms, ...]
+    blocks: tuple[Block, ...]
+    received_ns: int
+
+
 S = TypeVar("S")
 
 Input = (
@@ -171,6 +184,7 @@ Input = (
     | LinkState
     | Published
     | Witnessed
+    | Replayed
 )
 
 

@@ -30,6 +30,7 @@ DOCUMENT_BYTES = 256 << 10
 SIDECAR_BYTES = 64 << 10
 NAMES_MAX = 63
 SECONDS_MAX = 0xFFFFFFFF
+BACKFILL_MAX_S = 7 * 86_400  # a week of history is replayed in hours
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SHA = re.compile(r"[0-9a-f]{64}")
 _UTC = re.compile(r"(?:19[7-9]|20\d|21\d)\d-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -218,6 +219,7 @@ def _bounds(one: Agreement) -> Iterator[Fault]:
     for where, found, least, most in (
         ("edition", one.edition, 1, 1_000_000),
         ("retention_s", one.retention_s, 1, SECONDS_MAX),
+        ("backfill_s", one.backfill_s, 0, BACKFILL_MAX_S),
         ("quorum", one.quorum, 0, len(one.witnesses)),
         ("window", one.window, 1, 1_000_000),
         ("promises.warning_s", one.promises.warning_s, 0, SECONDS_MAX),

@@ -79,6 +79,13 @@ def _bounds_en(one: Agreement) -> Iterator[str]:
     else:
         yield "The recipient may pass it on to nobody."
     yield f"The recipient erases it after {span(one.retention_s, 'en')} at the latest."
+    if one.backfill_s:
+        yield (
+            f"When it is put in force the recipient also gets history of at most {span(one.backfill_s, 'en')}, under "
+            "these same rules, marked as history."
+        )
+    else:
+        yield "It brings no history: what was before it is not told."
     if one.sources:
         yield (
             f"The recipient may know of these sources only: {quoted(one.sources, 'en')}. Releases are computed from "
@@ -227,6 +234,13 @@ def _bounds_ar(one: Agreement) -> Iterator[str]:
     else:
         yield "ليس للجهة المتلقية أن تمرّره إلى أحد."
     yield f"تمحوه الجهة المتلقية خلال {span(one.retention_s, 'ar')} على الأكثر."
+    if one.backfill_s:
+        yield (
+            "عند بدء سريانه تُتاح للجهة المتلقية أيضًا بيانات سابقة لا تتجاوز مدتها "
+            f"{span(one.backfill_s, 'ar')}، وفق القواعد نفسها، موسومةً بأنها سابقة."
+        )
+    else:
+        yield "لا يتيح بيانات سابقة: ما كان قبل سريانه لا يُتاح."
     if one.sources:
         yield f"للجهة المتلقية أن تعلم بهذه المصادر فقط: {quoted(one.sources, 'ar')}، وتُحسب الإتاحة منها وحدها."
     else:

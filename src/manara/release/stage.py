@@ -101,6 +101,7 @@ class State:
     duty: duty.State = field(default_factory=duty.init)
     shadow: adversary.Shadow = field(default_factory=adversary.init)
     filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
+    filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
     counts: Counts = field(default_factory=Counts)
     ticked_ns: int = -1
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)  # a cache
@@ -348,6 +349,7 @@ def dump(state: State) -> dict[str, Any]:
         "duty": duty.dump(state.duty),
         "shadow": adversary.dump(state.shadow),
         "filled": {name: list(one) for name, one in state.filled.items()},
+        "filled": {name: list(one) for name, one in state.filled.items()},
         "rows": dict(state.counts.rows),
         "ticked_ns": state.ticked_ns,
     }
@@ -373,6 +375,7 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         recalls=[(a, b, msgspec.json.decode(c, type=Recall)) for a, b, c in plain["recalls"]],
         duty=duty.load(plain["duty"]),
         shadow=adversary.load(plain["shadow"]),
+        filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         counts=Counts(dict(plain["rows"])),
         ticked_ns=plain["ticked_ns"],

@@ -9,8 +9,23 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from manara.ledger import stage as ledger
 from manara.link import stage as link
 from manara.records.inputs import Command, Directed, Input
+from manara.release import backfill
+from manara.release import stage as release
+
+
+def room(released: release.State, logged: ledger.State, linked: link.State) -> dict[str, int]:
+    """For each of our recipients, how many entries its stream of history may take before it must sign."""
+    found = {}
+    for one in released.standings.agreements.values():
+        known = released.documents.get(one.agreement)
+        if one.releaser == released.own and known is not None:
+            stream = backfill.stream(released.own, one.recipient)
+            open_entries = logged.next.get(stream, 0) - link.signed_for(linked, stream)
+            found[stream] = max(0, known.document.agreement.window - open_entries)
+    return found
 
 
 class _Said(msgspec.Struct, frozen=True):
