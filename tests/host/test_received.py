@@ -170,9 +170,18 @@ def test_an_erasure_takes_the_whole_hour_and_says_so_in_every_stream(sent):
     sent.publish([3, 8], BACK)
     store.keep("arvena", sent.answer(), NOON)
     store.keep("arvena", sent.answer(0, BACK), NOON + 60 * a_log.TICK_NS)
-    assert store.erase(STREAM, [3], NOON, NOON, "aa") == 4
+    assert store.erase(STREAM, [3], NOON, NOON) == 4
     assert [proof_fault(sent, store, *at) for at in ((STREAM, 0), (STREAM, 2), (BACK, 0))] == ["", "", ""]
     assert tracks_in(store.fill([arrived(0, BACK)])[0]) == [8]
+
+
+def test_a_recall_speaks_by_the_clock_of_who_told(sent):
+    """Told in the first three seconds of 1970 by that clock, received hours later by ours."""
+    store = opened(KeyDisk())
+    store.keep("arvena", sent.answer(), NOON)
+    assert store.erase(STREAM, [3], 3 * a_log.TICK_NS, NOON, "aa") == 0
+    assert store.erase(STREAM, [3], a_log.TICK_NS, a_log.TICK_NS, "bb") == 3
+    assert [proof_fault(sent, store, STREAM, n) for n in range(3)] == ["", "", ""]
 
 
 def test_other_hours_other_tracks_and_other_partners_stay(sent):
@@ -201,6 +210,7 @@ def test_row_11_a_legal_hold_keeps_what_a_recall_asks_for(sent):
     store.keep("arvena", sent.answer(), NOON)
     vault.place_hold(Hold(name="inquiry", originator="arvena", subjects=(3,)))
     assert store.erase(STREAM, [1, 3], 0, NOON, "aa") == 3
+    assert store.held(STREAM, [1, 3], 0, NOON) == (3, ("inquiry",))
     assert tracks_in(store.fill([arrived(0)])[0]) == [2, 3]
     vault.lift_hold("inquiry")
     assert store.erase(STREAM, [1, 3], 0, NOON, "bb") == 3

@@ -151,6 +151,8 @@ def _apart(standings: Standings, verified: Verified, place: Place) -> Standings 
             return _of_own(standings, verified, place)
         case st.RetentionErased():
             return _erased(standings, verified, place)
+        case st.RecallDone() as wanted:
+            return _recall_done(wanted, standings, verified, place)
     word = st.type_of(verified.statement)
     return Refusal("not_a_command", f"{word} is said by nodes, not handed in by persons.")
 
@@ -394,6 +396,19 @@ def _recall(wanted: st.Recall, standings: Standings, verified: Verified, place: 
     if int(wanted.from_ns) > int(wanted.to_ns) or ("all" in wanted.tracks and len(wanted.tracks) > 1):
         return Refusal("malformed", "A recall names tracks or the one word all, and a time that ends after it begins.")
     return _of_own(standings, verified, place)
+
+
+def _recall_done(wanted: st.RecallDone, standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
+    """A recipient's node has carried out a recall: nothing is decided by it, it is kept on the record, once."""
+    releaser, _, rest = wanted.stream.partition(">")
+    about = f"recall.done/{wanted.stream}"
+    if releaser != place.own or verified.nodes != (rest.partition("/")[0],):
+        return Refusal("not_authorised", f"Only the recipient's node says what it erased of {wanted.stream}.")
+    if standings.heads.get(about) == verified.sha256:
+        return Refusal("already", "This very statement was taken before.")
+    if about not in standings.heads and len(standings.heads) >= HEADS_MAX:
+        return Refusal("too_many", f"Statements about more than {HEADS_MAX} subjects are not kept.")
+    return msgspec.structs.replace(standings, heads={**standings.heads, about: verified.sha256})
 
 
 def _hold(wanted: st.HoldPlace, standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
