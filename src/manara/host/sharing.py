@@ -16,6 +16,7 @@ import hashlib
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,6 +62,8 @@ from manara.release.statements import Receipt, Verified
 SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
 WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
+HEARD_MAX = 256  # envelopes of one partner that wait for a step
+BUSY = "busy"  # said to a partner beyond that: it tries again
 OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
 
 
@@ -129,6 +132,7 @@ class Sharing:
         self._standings = standing.init()
         self._waiting: list[Input] = [Directed(self.listed.sha256, self.listed.text, now_ns())]
         self._waiting_bytes = 0
+        self._heard: Counter[str] = Counter()  # partner -> envelopes that no step has taken yet
         self._taken: set[str] = set()
         self._owed: list[Effect] = []
         self._outgoing: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
@@ -142,6 +146,7 @@ class Sharing:
         """Everything since the last call, in order."""
         taken, self._waiting = self._waiting, []
         self._waiting_bytes = 0
+        self._heard.clear()
         return taken
 
     def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
@@ -356,7 +361,7 @@ class Sharing:
         ours, theirs = f"{self.config.partner}>{found.id}", f"{found.id}>{self.config.partner}"
         agreed = ours in self._standings.agreements or theirs in self._standings.agreements
         if ours not in self._told and (found.id in self.config.never_to or not agreed):
-            return "never_to" if found.id in self.config.never_to else "no_agreement"
+            return "no_agreement"  # never_to is nobody's business but ours
         return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
 
     async def _hear(self, partner: str, kind: str, envelope: bytes) -> str:
@@ -367,6 +372,8 @@ class Sharing:
         used = {one.agreement_key for one in self._others() if one.id in found.nodes}
         if used & set(self._standings.revoked):
             return "revoked"
+        if self._heard[partner] >= HEARD_MAX:
+            return BUSY
         if kind == "receipt":
             said = found.statement
             if not isinstance(said, Receipt) or found.nodes != (partner,):
@@ -375,6 +382,7 @@ class Sharing:
         else:
             name = f"from-{partner}-{found.sha256[:16]}"
             self._offer_one(Command(name, envelope, self._now_ns()))
+        self._heard[partner] += 1
         return ""
 
     async def _spool(self) -> None:
@@ -401,6 +409,8 @@ class Sharing:
             while True:
                 try:
                     why = await client.tell(kind, envelope)
+                    if why == BUSY:
+                        raise Unreachable(why, "its node takes nothing now")
                     if why:
                         self._offer_one(Refused(partner, f"{kind}_refused", why, self._now_ns()))
                     pause_s = 0.5
