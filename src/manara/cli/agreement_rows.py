@@ -134,26 +134,26 @@ def _journal(args: argparse.Namespace, book: Codebook, listed: Directory | None)
     """Pictures of a node's last hour, a minute apart, made again from its journal."""
     import msgspec
 
+    from manara.cli.ledger_disk import Looking
     from manara.host import kept
     from manara.host.running import memory_turn
 
     config, folder = _node(args)
-    disk = kept.open_folder(folder)
-    try:
-        last_ns = kept.summary(disk)[1]
-        turn = memory_turn(msgspec.structs.replace(config, exits=(), partner=""))
-        due_ns = last_ns - HOUR_NS
-        for now_ns, inputs in kept.windows(disk):
-            if now_ns < last_ns - HOUR_NS - WARM_NS:
-                continue
-            views = turn(inputs, now_ns).views
-            if now_ns >= due_ns or now_ns == last_ns:
-                due_ns = now_ns + MINUTE_NS
-                attention = views.attention if views.attention is not None else np.zeros(len(views.tracks), np.uint8)
-                marked = _marking(views.tracks, attention, views.sources, views.pedigree, book, listed, config)
-                yield Moment(views.tracks, marked, now_ns)
-    finally:
-        disk.close()
+    if not folder.is_dir():
+        raise BadInput("no such folder", str(folder), "name a node's folder")
+    disk = Looking(folder)  # without its lock: the node may run meanwhile
+    last_ns = kept.summary(disk)[1]
+    turn = memory_turn(msgspec.structs.replace(config, exits=(), partner=""))
+    due_ns = last_ns - HOUR_NS
+    for now_ns, inputs in kept.windows(disk):
+        if now_ns < last_ns - HOUR_NS - WARM_NS:
+            continue
+        views = turn(inputs, now_ns).views
+        if now_ns >= due_ns or now_ns == last_ns:
+            due_ns = now_ns + MINUTE_NS
+            attention = views.attention if views.attention is not None else np.zeros(len(views.tracks), np.uint8)
+            marked = _marking(views.tracks, attention, views.sources, views.pedigree, book, listed, config)
+            yield Moment(views.tracks, marked, now_ns)
 
 
 def _marking(

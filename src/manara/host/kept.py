@@ -19,7 +19,7 @@ from manara.host.problems import BadInput
 from manara.host.sharing import Sharing
 from manara.node import state as node
 from manara.node.durable import journal, poison, snapshot
-from manara.node.durable.disk import DiskError
+from manara.node.durable.disk import Disk, DiskError
 from manara.node.durable.frames import About, Record, Verdict
 from manara.node.durable.journal import End
 from manara.node.durable.recovery import Machine
@@ -206,7 +206,7 @@ def open_folder(folder: Path) -> FolderDisk:
         raise BadInput(fault.detail, str(folder)) from None
 
 
-def windows(disk: FolderDisk) -> Iterator[tuple[int, tuple[Input, ...]]]:
+def windows(disk: Disk) -> Iterator[tuple[int, tuple[Input, ...]]]:
     """What each recorded step took, as it was run: poison inputs stand as skips. Raises BadInput on damage."""
     verdicts = {v.sequence: v for v in journal.read(disk) if isinstance(v, Verdict)}
     for one in journal.read(disk):
@@ -220,7 +220,7 @@ def windows(disk: FolderDisk) -> Iterator[tuple[int, tuple[Input, ...]]]:
             raise BadInput(f"the recording is damaged: {one.damage}", "", "what came before was shown")
 
 
-def summary(disk: FolderDisk) -> tuple[int, int, int, str]:
+def summary(disk: Disk) -> tuple[int, int, int, str]:
     """Of a recording: first and last time, number of steps, and what differs from this build and machine."""
     first_ns = last_ns = steps = 0
     for one in journal.read(disk):
