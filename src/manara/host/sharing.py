@@ -23,7 +23,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from manara.host import bounds, commands, directory, keys, retention, tls
+from manara.host import backfill, bounds, commands, directory, keys, retention, tls
 from manara.host.disk import FolderDisk
 from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import LinkClient, Peer, Unreachable
@@ -53,6 +53,7 @@ from manara.records.inputs import (
     Input,
     Publish,
     Refused,
+    Replayed,
     Tell,
     Views,
 )
@@ -125,6 +126,7 @@ class Sharing:
             if partner.witness_key and partner.url and partner.tls_certificate:
                 self.witnessing.expect(witness_name(partner.id))
         self._told = set(self.log.heads())  # streams that have an entry
+        self.room = backfill.Room(self.log.heads)
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
         self.trouble = ""
@@ -214,6 +216,7 @@ class Sharing:
 
     def _one(self, effect: Effect) -> None:
         if isinstance(effect, Publish):
+            backfill.note(self.folder, self.config.partner, effect.entries)
             self.witnessing.wait()
             told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
             self._told |= {one.stream for one in effect.entries}
@@ -280,6 +283,7 @@ class Sharing:
                     if partner.id != self.config.partner and partner.url and partner.tls_certificate:
                         self._call(partner, tasks)
                 self._ask_neutral(tasks)
+                tasks.create_task(backfill.keep(self._history()), name="history")
         finally:
             if self.server is not None:
                 await self.server.close()
@@ -302,11 +306,28 @@ class Sharing:
         context = tls.server_context(self.keys.tls_certificate, self.keys.tls_key, pinned, self.server.handshakes)
         await self.server.open(host, port, context)
 
+    def _history(self) -> backfill.Node:
+        """What a replay for a new recipient needs of this node."""
+        return backfill.Node(
+            config=self.config,
+            folder=self.folder,
+            directory=self.listed.directory,
+            secret=self.secret,
+            standings=lambda: self._standings,
+            offer=self.offer,
+            room=lambda stream, window: 0 if self._replays_wait() else self.room.of(stream, window),
+            now_ns=self._now_ns,
+        )
+
+    def _replays_wait(self) -> bool:
+        return any(isinstance(one, Replayed) for one in self._waiting)
+
     def _call(self, partner: Partner, tasks: asyncio.TaskGroup) -> None:
         context = tls.client_context(
             self.keys.tls_certificate, self.keys.tls_key, partner.tls_certificate, tls.Failures()
         )
-        peer = Peer(partner.id, partner.url, log_key(partner), (f"{partner.id}>{self.config.partner}",), context)
+        ours = f"{partner.id}>{self.config.partner}"
+        peer = Peer(partner.id, partner.url, log_key(partner), (ours, f"{ours}/backfill"), context)
         client = LinkClient(peer, self, self, self._now_ns, random.SystemRandom().random)
         self._clients[partner.id] = client
         self._outgoing[partner.id] = asyncio.Queue(OUTGOING_MAX)
@@ -378,6 +399,7 @@ class Sharing:
             said = found.statement
             if not isinstance(said, Receipt) or found.nodes != (partner,):
                 return "not_a_receipt"
+            self.room.signed(said.stream, int(said.next))
             self._offer_one(Answered(partner, said.stream, int(said.next), envelope, self._now_ns()))
         else:
             name = f"from-{partner}-{found.sha256[:16]}"
@@ -436,7 +458,7 @@ class Sharing:
 
     def offer(self, inputs: Sequence[Input]) -> bool:
         """Hand inputs to the next step; False when there is no room."""
-        size = sum(sum(len(b.rows) for b in one.blocks) for one in inputs if isinstance(one, Arrived))
+        size = sum(sum(len(b.rows) for b in one.blocks) for one in inputs if isinstance(one, Arrived | Replayed))
         if self._waiting_bytes and self._waiting_bytes + size > WAITING_BYTES:
             return False
         self._waiting_bytes += size
