@@ -7,8 +7,13 @@ import re
 
 import pytest
 
+from manara.desk.partners import HAZARDS, SEVERITIES
+from manara.records.agreement import Phase
 from manara.records.reports import Domain, Flag, Kind
 from manara.records.tracks import Life
+from manara.release.explain import DENIALS_AR, DENIALS_EN
+from manara.release.rules import Denial
+from manara.release.words import words
 
 FORMS = {"en": {"one", "other"}, "ar": {"zero", "one", "two", "few", "many", "other"}}
 LATIN_IS_RIGHT = {"language.other", "alt.none"}  # a language calls itself by its own name
@@ -94,6 +99,33 @@ def test_every_reason_to_look_is_said_in_both_languages(repository):
         assert {f"reason.{reason}" for reason in reasons} <= catalogue(repository, lang).keys()
 
 
+def test_row_13_every_reason_of_withholding_is_said_in_both_languages_as_release_says_it(repository):
+    for lang, said in (("en", DENIALS_EN), ("ar", DENIALS_AR)):
+        known = catalogue(repository, lang)
+        for why in Denial:
+            if why:
+                assert known[f"withheld.{why.name.lower()}"] == said[why]
+        assert {"withheld.warming", "withheld.too_many_views"} <= known.keys()  # release/stage.py, channel.py
+
+
+def test_every_state_of_a_partner_and_every_warning_is_said_in_both_languages(repository):
+    wanted = {f"partner.{state}" for state in ("none", "waiting", "live", "lost", "refused")}
+    wanted |= {f"phase.{phase.name.lower()}" for phase in Phase}
+    wanted |= {f"hazard.{one}" for one in HAZARDS if one} | {f"severity.{one}" for one in SEVERITIES}
+    arabic = catalogue(repository, "ar")
+    assert wanted <= arabic.keys()
+    for phase in Phase:
+        assert arabic[f"phase.{phase.name.lower()}"] == words("ar")[phase.name.lower()]
+
+
+def test_every_reason_of_the_link_that_a_page_of_it_knows_has_its_meaning(repository):
+    """Found where they are given: an entry or a log that the link turns away (host/link_checks.py, link/stage.py)."""
+    source = "".join((repository / f"src/manara/{p}.py").read_text("utf-8") for p in ("host/link_checks", "link/stage"))
+    given = set(re.findall(r'(?:Refusal\(|return |_count\(state, one\.partner, )"([a-z_]+)"[,)\n]', source))
+    assert len(given) >= 10
+    assert {f"refusal.{why}" for why in given} <= catalogue(repository, "en").keys()
+
+
 def test_words_to_avoid_are_not_used(repository):
     arabic = json.dumps(catalogue(repository, "ar"), ensure_ascii=False)
     assert not re.search(r"هدف|أهداف|تسكع", arabic)
@@ -126,6 +158,12 @@ def test_every_sentence_is_used(repository):
         "said",
         "domain",
         "link",
+        "partner",
+        "phase",
+        "withheld",
+        "refusal",
+        "hazard",
+        "severity",
     }
     for key in catalogue(repository, "en"):
         assert f"'{key}'" in source or key.split(".")[0] in by_group, key
