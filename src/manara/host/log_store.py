@@ -237,10 +237,10 @@ class LogStore:
             if found is None:
                 return None
             kept = self._segments.tick(*found)
-            tick, paths = ticks.tick_of(kept)
-            place = next(n for n, one in enumerate(kept.entries) if (one.stream, one.offset) == (stream, offset))
-            width = len(kept.entries) + len(kept.dummies) // tree.HASH_BYTES
-            return Head(kept.entries[place], kept.leaf, tick, place, width, paths[place])
+            tick, stand = ticks.tick_of(kept)
+            mine = next(n for n, one in enumerate(kept.entries) if (one.stream, one.offset) == (stream, offset))
+            place, path = stand.entries[mine]
+            return Head(kept.entries[mine], kept.leaf, tick, place, stand.width, path)
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint with the cosignatures known; b"" before the first tick."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from manara.records.columns import U1, U8
 from manara.records.released import Block, Delivery, Entry
 
 NONCE_BYTES = 12
+WIDTH_MIN = 16  # leaves of the smallest tick: a warning to one partner more does not widen what the others see
+PLACES = b"manara/places/v1\n"
 HASH = tree.HASH_BYTES
 
 
@@ -97,6 +100,14 @@ class Made(NamedTuple):
         )
 
 
+class Stand(NamedTuple):
+    """How the entries of a tick stand in its tree. ``entries``: place and path of each, in the order of the tick."""
+
+    root: bytes
+    width: int
+    entries: tuple[tuple[int, bytes], ...]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _tick = msgspec.msgpack.Decoder(KeptTick)
 
@@ -143,21 +154,34 @@ def make(
         levels = tree.rows(ledger_entry.entry_hashes(one.head, rows, salted[-1]))
         path = b"".join(tree.path_in(levels, 0))
         kept.append(KeptEntry(one.stream, one.offset, one.head, mine, levels[-1][0], path, len(one.blocks)))
-    dummies = chance(HASH * ledger_entry.dummies_needed(len(kept)))
-    root, paths = ledger_entry.tick_tree([one.root for one in kept], tree.cut(dummies))
-    tick = ledger_entry.tick_bytes(tick_ns, root)
-    width = len(kept) + len(dummies) // HASH
+    least = max(WIDTH_MIN - len(kept), 0)
+    dummies = chance(HASH * (least or ledger_entry.dummies_needed(len(kept))))
+    stand = _stand([one.root for one in kept], dummies, nonce)
+    tick = ledger_entry.tick_bytes(tick_ns, stand.root)
     deliveries = tuple(
-        Delivery(one.offset, one.head, _bare(one.blocks), salted[i], i, width, paths[i], tick, leaf)
-        for i, one in enumerate(entries)
+        Delivery(one.offset, one.head, _bare(one.blocks), salted[i], place, stand.width, path, tick, leaf)
+        for i, (one, (place, path)) in enumerate(zip(entries, stand.entries, strict=True))
     )
     return Made(leaf, tick_ns, tick, dummies, nonce, tuple(kept), owners, packed, deliveries)
 
 
-def tick_of(kept: KeptTick) -> tuple[bytes, list[bytes]]:
-    """The leaf, and each entry's path to its root."""
-    root, paths = ledger_entry.tick_tree([one.root for one in kept.entries], tree.cut(kept.dummies))
-    return ledger_entry.tick_bytes(kept.tick_ns, root), paths
+def tick_of(kept: KeptTick) -> tuple[bytes, Stand]:
+    """The leaf, and where each entry stands under it."""
+    stand = _stand([one.root for one in kept.entries], kept.dummies, kept.nonce)
+    return ledger_entry.tick_bytes(kept.tick_ns, stand.root), stand
+
+
+def _stand(roots: Sequence[bytes], dummies: bytes, nonce: bytes) -> Stand:
+    """Entries and dummies in an order drawn by the tick's nonce, which never leaves the node: in the order in which
+    they were told, a recipient's place would say how many others were told something before it."""
+    width = len(roots) + len(dummies) // HASH
+    drawn = sorted(range(width), key=lambda k: hashlib.sha256(PLACES + nonce + k.to_bytes(4, "big")).digest())
+    leaves = [b""] * width
+    for place, leaf in zip(drawn, [*roots, *tree.cut(dummies)], strict=True):
+        leaves[place] = leaf
+    levels = tree.rows([tree.leaf_hash(one) for one in leaves])
+    paths = ((place, b"".join(tree.path_in(levels, place))) for place in drawn[: len(roots)])
+    return Stand(levels[-1][0], width, tuple(paths))
 
 
 def open_rows(kept: KeptTick, vault: Vault, own: str, wanted: U8 | None = None) -> layout.Opened:
@@ -176,11 +200,10 @@ def deliver(kept: KeptTick, vault: Vault, own: str, gone: Sequence[Gone]) -> tup
     opened = open_rows(kept, vault, own)
     shapes = kept.packed.blocks if kept.packed else ()
     hashes = _hashes_of(gone)
-    tick, paths = tick_of(kept)
-    width = len(kept.entries) + len(kept.dummies) // HASH
+    tick, stand = tick_of(kept)
     found = []
     block = row = 0
-    for place, one in enumerate(kept.entries):
+    for one, (place, path) in zip(kept.entries, stand.entries, strict=True):
         blocks, salts, marks = [], [one.salt], []
         for number in range(block, block + one.blocks):
             shape = shapes[number]
@@ -203,8 +226,8 @@ def deliver(kept: KeptTick, vault: Vault, own: str, gone: Sequence[Gone]) -> tup
                 tuple(blocks),
                 b"".join(salts),
                 place,
-                width,
-                paths[place],
+                stand.width,
+                path,
                 tick,
                 kept.leaf,
                 erased,
