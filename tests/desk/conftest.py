@@ -73,8 +73,8 @@ def live() -> Iterator[Callable[..., LiveDesk]]:
         missing("the desk's pages are not built: make install")
     made: list[LiveDesk] = []
 
-    def make(n: int = 120, **changes: object) -> LiveDesk:
-        source = FakeSource(n)
+    def make(n: int = 120, source: FakeSource | None = None, **changes: object) -> LiveDesk:
+        source = source or FakeSource(n)
         for name, value in changes.items():
             setattr(source, name, value)
         made.append(LiveDesk(source))

@@ -6,7 +6,7 @@ import dataclasses
 
 import msgspec
 import numpy as np
-from tests.doubles.desk_source import START_NS, FakeSource
+from tests.doubles.desk_source import LENGTH, START_NS, FakeSource
 
 from manara.kernels import grid
 from manara.picture import regions
@@ -93,6 +93,26 @@ class SharedSource(FakeSource):
             withheld={"phase": 120}, refused={"split_view": 1, "never_heard_of": 2},
         )  # fmt: skip
         return belora, corvia
+
+
+class RecordedSource(FakeSource):
+    """What a real node published, step after step, and from its end again with the clock going on."""
+
+    def __init__(self, recorded: list[Views]) -> None:
+        self._recorded = recorded
+        super().__init__(0, lat_deg=_middle(recorded[-1])[0], lon_deg=_middle(recorded[-1])[1])
+        self.with_land = False
+
+    def _published(self) -> Views:
+        last = self._recorded[-1]
+        k = self._sequence - LENGTH // 2 - 1
+        found = self._recorded[min(max(k, 0), len(self._recorded) - 1)]
+        return dataclasses.replace(found, sequence=self._sequence, now_ns=last.now_ns + max(k, 0) * 1_000_000_000)
+
+
+def _middle(views: Views) -> tuple[float, float]:
+    t = views.tracks
+    return float(np.degrees(np.median(t.lat_rad))), float(np.degrees(np.median(t.lon_rad)))
 
 
 def _cell(lat_rad: float, lon_rad: float, tier: int) -> int:

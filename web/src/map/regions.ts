@@ -20,7 +20,7 @@ export function addRegions(map: MapLibre): void {
     type: 'line',
     source: SOURCE,
     layout: { 'line-join': 'round' },
-    paint: { 'line-color': VIOLET, 'line-width': 9, 'line-blur': 8, 'line-opacity': ['case', [...chosen], 0.9, 0.5] },
+    paint: { 'line-color': VIOLET, 'line-width': 14, 'line-blur': 13, 'line-opacity': ['case', [...chosen], 0.9, 0.5] },
   })
 }
 

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { UNKNOWN, attention, decode, domain, label, life, onGround } from './frame.ts'
+import { UNKNOWN, attention, decode, domain, label, life, onGround, squares } from './frame.ts'
 import { FLAGS, KINDS, flagWords, reason } from './words.ts'
 
-function vector(): ArrayBuffer {
+function vector(name = 'hex'): ArrayBuffer {
   const page = readFileSync(new URL('../../../docs/spec/desk-wire.md', import.meta.url), 'utf8')
-  const hex = /```hex\n([0-9a-f\n]+)```/.exec(page)![1]!.replaceAll('\n', '')
+  const hex = new RegExp('```' + name + '\\n([0-9a-f\\n]+)```').exec(page)![1]!.replaceAll('\n', '')
   return new Uint8Array(hex.match(/../g)!.map((byte) => parseInt(byte, 16))).buffer
 }
 
@@ -29,6 +29,35 @@ test('the vector of the specification', () => {
   assert.deepEqual([...frame.state].map(attention), [0, 2, 0])
   assert.deepEqual([...frame.state].map(domain), [2, 1, 0])
   assert.deepEqual([...frame.state].map(onGround), [false, false, true])
+  assert.equal(frame.origin, null)
+})
+
+test('the vectors of a node that shares', () => {
+  const frame = decode(vector('hex-origins'))!
+  assert.equal(frame.sequence, 43)
+  assert.deepEqual([...frame.slot], [10, 11, 12])
+  assert.deepEqual([...frame.origin!], [0, 2, 1])
+  const told = squares(vector('hex-squares'))!
+  assert.equal(told.n, 2)
+  assert.deepEqual([...told.track], [2n ** 40n, 2n])
+  assert.deepEqual([...told.cell].map((cell) => cell.toString(16)), ['103020000700005', '105010005d00051'])
+  assert.deepEqual([...told.latE7], [-412_500_000, 125_000_000])
+  assert.deepEqual([...told.lonE7], [5_000_000, -381_250_000])
+  assert.deepEqual([...told.epochS], [1_750_000_000 - 60, 1_750_000_000 - 600])
+  assert.deepEqual([...told.untilS], [1_750_001_000, 1_750_001_000])
+  assert.ok(told.halfM[0]! >= 4895 && told.halfM[0]! <= 5050 && told.halfM[1]! >= 20_000)
+  assert.deepEqual([...told.kind].map((kind) => KINDS[kind]), ['vessel_a', 'unmanned_aircraft'])
+  assert.deepEqual([[...told.partner], [...told.domain]], [[1, 1], [2, 1]])
+})
+
+test('a picture is no frame of squares, nor the other way round, nor is a part of either', () => {
+  assert.equal(squares(vector()), null)
+  assert.equal(decode(vector('hex-squares')), null)
+  for (const [name, read] of [['hex-origins', decode], ['hex-squares', squares]] as const) {
+    const good = new Uint8Array(vector(name))
+    for (let length = 0; length < good.length; length++) assert.equal(read(good.slice(0, length).buffer), null)
+    assert.equal(read(new Uint8Array([...good, 0, 0, 0, 0]).buffer), null)
+  }
 })
 
 test('the columns are the bytes that came, not copies', () => {
