@@ -25,7 +25,7 @@ OUTSIDE = {
     "warning": {"numpy", "msgspec", "lxml"},
     "incident": {"msgspec"},
     "node": {"numpy", "msgspec", "rfc8785"},
-    "host": {"numpy", "msgspec", "serial", "pyarrow", "cryptography", "aiohttp", "rfc8785", "cedarpy"},
+    "host": {"numpy", "msgspec", "serial", "pyarrow", "cryptography", "aiohttp", "rfc8785", "cedarpy", "xlsxwriter"},
     "study": {"numpy", "msgspec"},
     "planning": {"numpy", "msgspec"},
     "exercise": {"msgspec"},

@@ -7,10 +7,10 @@ import os
 import sys
 from typing import NoReturn
 
-from manara.cli import agreement, demo, feeds, ledger, node, partner, playback, retention, track, watch
+from manara.cli import agreement, demo, export, feeds, ledger, node, partner, playback, retention, track, watch
 from manara.host.problems import BadInput
 
-COMMANDS = (demo, watch, node, feeds, track, playback, ledger, agreement, partner, retention)
+COMMANDS = (demo, watch, node, feeds, track, playback, ledger, agreement, partner, retention, export)
 
 
 class Parser(argparse.ArgumentParser):

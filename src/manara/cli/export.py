@@ -1,0 +1,70 @@
+"""manara export: what a node knows, for others to read."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from manara.cli import arguments
+from manara.host.problems import BadInput
+
+
+def add(commands: arguments.Commands) -> None:
+    """Add the command."""
+    top = arguments.command(
+        commands, "export", "what a node knows, for others", "manara export account n --month 2026-11"
+    )
+    inner = top.add_subparsers(dest="what", required=True, metavar="account")
+    one = arguments.command(
+        inner,
+        "account",
+        "who got what, why, how late: a month as a spreadsheet and as pages that print, in English and Arabic",
+        "manara export account arvena.node --month 2026-11 --partner belora --out november",
+    )
+    one.add_argument("folder", metavar="NODE_FOLDER", type=Path, help="the node may run meanwhile")
+    one.add_argument("--month", required=True, metavar="YYYY-MM", help="in UTC")
+    one.add_argument("--partner", default="", metavar="ID", help="this partner alone, for its own eyes")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files are written")
+    one.add_argument("--json", action="store_true", help="also the tables as JSON on standard output")
+    one.set_defaults(run=run_account)
+
+
+def run_account(args: argparse.Namespace) -> int:
+    """Read the log, write the files."""
+    from manara.cli import ledger_folder
+    from manara.host import account, account_sheets, files
+    from manara.node.durable.disk import DiskError
+
+    log, vault = args.folder / "log", args.folder / "vault"
+    if not any(log.glob(ledger_folder.LOG_FILES)):
+        raise BadInput("holds no log", str(args.folder), "name the folder of a node that shares")
+    try:
+        account.month_of(args.month)
+    except ValueError:
+        raise BadInput(f"not a month: {args.month!r}", "--month", "write it as 2026-11") from None
+    try:
+        store = ledger_folder.open_store(log, vault)
+        with arguments.progress(sum(store.heads().values()), "entries") as bar:
+            made = account.make(store, store.origin.partition("/epoch-")[0].rpartition("/")[2], args.month, bar.update)
+    except DiskError as fault:
+        raise BadInput(fault.detail, str(args.folder)) from None
+    if args.partner:
+        if args.partner not in made.partners:
+            raise BadInput(f"nothing went to {args.partner} or came from it", "--partner", "is the id right?")
+        made.partners = {args.partner: made.partners[args.partner]}
+    stem = f"account-{made.own}-{'' if not args.partner else args.partner + '-'}{args.month}"
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        account_sheets.spreadsheet(made, args.out / f"{stem}.xlsx")
+    except OSError as fault:
+        raise BadInput(f"cannot be written: {fault.strerror or fault}", str(args.out)) from None
+    for lang in account_sheets.LANGUAGES:
+        files.write(args.out / f"{stem}.{lang}.html", account_sheets.page(made, lang).encode())
+    if args.json:
+        import json
+
+        tables = {one.name: [list(one.columns), *map(list, one.rows)] for one in account_sheets.sheets(made, "en")}
+        print(json.dumps({"about": dict(account_sheets.about(made, "en")), **tables}, ensure_ascii=False))
+    else:
+        print(f"{args.out / stem}.xlsx, .en.html, .ar.html: {len(made.partners)} partners")
+    return 0
