@@ -1,0 +1,238 @@
+"""What must hold in every step of a simulated federation, whatever fails: checked from outside, by other code.
+
+Nothing here asks the product whether it did right: phases are followed from the statements that were answered, what may
+leave is read anew from the rules (``permits.py``), and whose knowledge a craft is stands in a table beside the nodes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from manara.node.state import State
+from manara.records.inputs import Acknowledge, Answer, Arrived, Command, Effect, Input, Publish, Stepped
+from manara.records.released import Entry
+from manara.records.tracks import Life
+from manara.study.federation.member import Member
+from manara.study.federation.papers import START_NS, Papers
+from manara.study.federation.permits import Permits
+from manara.study.federation.sea import Sea
+
+NEES_999 = 13.816  # of two degrees of freedom
+BEYOND_MAX = 0.02  # share of positions beyond it: 0.001 if all were Gaussian; see docs/how-to/simulate.md
+NEES_LEAST = 500  # positions before the share means something
+NEES_EVERY = 5  # seconds
+TRACKS_PER_CRAFT = 4
+VIOLATIONS_MAX = 20
+
+
+class Violation(NamedTuple):
+    """What did not hold, where, and in which second of the run."""
+
+    invariant: str
+    node: str
+    second: int
+    detail: str
+
+
+class Invariants:
+    """Looks on while a federation runs. ``liars``: nodes of whom nothing is asked but that others do not believe
+    them; ``exact``: no clock was ever wrong, so that positions can be held against the truth."""
+
+    def __init__(self, papers: Papers, sea: Sea) -> None:
+        self.papers, self.sea = papers, sea
+        self.permits = Permits(papers, sea)
+        self.violations: list[Violation] = []
+        self.second = 0
+        self.liars: set[str] = set()
+        self.exact = True
+        self.steps = self.rows = self.positions = self.beyond = 0
+        self._published: dict[str, list[tuple[bytes, bytes]]] = {}
+        self._applied: dict[tuple[str, str], list[bytes]] = {}
+        self._signed: dict[tuple[str, str], int] = {}
+        self._logged: dict[tuple[str, str], int] = {}
+        self._stepped: dict[str, dict[int, bytes]] = {}
+        self._phases: dict[str, str] = {}
+
+    # What members tell
+
+    @property
+    def entries(self) -> int:
+        """So many were published."""
+        return sum(map(len, self._published.values()))
+
+    def failed(self, one: Member, what: str) -> None:
+        """The step raised, or a recovery failed."""
+        self._broken("exception", one.id, what)
+
+    def opened(self, one: Member) -> None:
+        """A node has recovered: it still has everything that it has signed for or told."""
+        if one.id in self.liars or one.runner is None:
+            return
+        reading = one.runner.state.link.reading
+        for (node, stream), count in self._signed.items():
+            if node == one.id and (stream not in reading or reading[stream].next < count):
+                self._broken("acknowledged_lost", node, f"{stream}: it signed for {count} entries and has fewer")
+        heads = one.store.heads()
+        for (node, stream), count in self._logged.items():
+            if node == one.id and heads.get(stream, 0) < count:
+                self._broken("acknowledged_lost", node, f"{stream}: {count} entries were told, the log has fewer")
+
+    def performed(self, one: Member, effect: Effect) -> None:
+        """An effect is done: from now on it counts as told."""
+        if isinstance(effect, Publish):
+            for entry in effect.entries:
+                self._logged[one.id, entry.stream] = entry.offset + 1
+        elif isinstance(effect, Acknowledge):
+            said = msgspec.json.decode(effect.statement)
+            if said["type"] == "receipt":
+                self._receipt(one, said)
+
+    def stepped(self, one: Member, inputs: tuple[Input, ...], before: dict[str, int], after: Stepped[State]) -> None:
+        """Each step, also those of a replay."""
+        self._taken(one, inputs, before, after.state)
+        entries = [entry for e in after.effects if isinstance(e, Publish) for entry in e.entries]
+        known = self._stepped.setdefault(one.id, {})
+        digest = _digest_of(entries)
+        sequence = after.state.sequence
+        if one.id in self.liars:
+            return
+        if sequence in known:
+            if known[sequence] != digest:
+                self._broken("replay", one.id, f"step {sequence} told something else when it was run again")
+            return
+        known[sequence] = digest
+        self.steps += 1
+        self._followed(one, inputs, after.effects)
+        for entry in entries:
+            self._entry(one, entry, after.state.now_ns)
+        self._picture(one, after)
+
+    # One by one
+
+    def _taken(self, one: Member, inputs: Iterable[Input], before: dict[str, int], after: State) -> None:
+        """Entries that this step took: each once, in order, and the one that was published there."""
+        for came in inputs:
+            if not isinstance(came, Arrived):
+                continue
+            first = before.get(came.stream, 0)
+            here = after.link.reading.get(came.stream)
+            if here is None or not first <= came.offset < here.next:
+                continue
+            taken = self._applied.setdefault((one.id, came.stream), [])
+            head = _hash(came.head)
+            if came.offset < len(taken):
+                if taken[came.offset] != head:
+                    self._broken("twice", one.id, f"{came.stream}: entry {came.offset} was taken in two versions")
+            elif came.offset > len(taken):
+                self._broken("order", one.id, f"{came.stream}: entry {came.offset} was taken after {len(taken)}")
+            else:
+                taken.append(head)
+                self._as_published(one, came, head)
+        for stream, here in after.link.reading.items():
+            if here.next > len(self._applied.get((one.id, stream), ())):
+                self._broken("order", one.id, f"{stream}: it counts {here.next} entries and took fewer")
+
+    def _as_published(self, one: Member, came: Arrived, head: bytes) -> None:
+        published = self._published.get(came.stream, [])
+        if came.offset >= len(published):
+            if came.partner not in self.liars:
+                self._broken("not_published", one.id, f"{came.stream}: entry {came.offset} was never published")
+            return
+        told_head, told_rows = published[came.offset]
+        if head != told_head or (came.blocks and _hash(*(b.rows for b in came.blocks)) != told_rows):
+            self._broken("not_published", one.id, f"{came.stream}: entry {came.offset} is not what was published")
+        for why in self.permits.known(came, one.id, self.liars):
+            self._broken("never_to", one.id, f"{came.stream}: {why}")
+
+    def _followed(self, one: Member, inputs: Iterable[Input], effects: Iterable[Effect]) -> None:
+        """Phases, by what persons' statements were answered."""
+        done = {e.name for e in effects if isinstance(e, Answer) and not e.refusal}
+        for said in inputs:
+            if isinstance(said, Command) and said.name in done:
+                statement = msgspec.json.decode(msgspec.json.decode(said.envelope)["statement"])
+                direction = self.permits.direction(statement.get("agreement", ""))
+                if direction.partition(">")[0] != one.id:
+                    continue
+                if statement["type"] == "agreement.suspend":
+                    self._phases[direction] = "suspended"
+                elif statement["type"] in ("agreement.activate", "agreement.phase", "agreement.resume"):
+                    self._phases[direction] = statement["phase"]
+
+    def _entry(self, one: Member, entry: Entry, now_ns: int) -> None:
+        told = self._published.setdefault(entry.stream, [])
+        if entry.offset != len(told):
+            self._broken("order", one.id, f"{entry.stream}: place {entry.offset} was given after {len(told)}")
+            return
+        told.append((_hash(entry.head), _hash(*(b.rows for b in entry.blocks))))
+        if ">" not in entry.stream:
+            return
+        self.rows += sum(len(b.rows) // b.width for b in entry.blocks if b.table)
+        for invariant, why in self.permits.entry(entry, self._phases.get(entry.stream, ""), now_ns, self.liars):
+            self._broken(invariant, one.id, f"{entry.stream} {entry.offset}: {why}")
+
+    def _receipt(self, one: Member, said: dict[str, Any]) -> None:
+        stream, count = said["stream"], int(said["next"])
+        if count > len(self._applied.get((one.id, stream), ())):
+            self._broken("receipt", one.id, f"{stream}: it signed for {count} entries and took fewer")
+        if count < self._signed.get((one.id, stream), 0) and one.lives == 0:
+            self._broken("receipt", one.id, f"{stream}: it signed for fewer entries than before")
+        self._signed[one.id, stream] = max(count, self._signed.get((one.id, stream), 0))
+
+    def _picture(self, one: Member, after: Stepped[State]) -> None:
+        tracks = after.views.tracks
+        for why in self.permits.shown(one.id, tracks.identity, self.liars):
+            self._broken("never_to", one.id, f"its picture: {why}")
+        ghosts = 0 if not self.liars else 1_000
+        if len(tracks) > TRACKS_PER_CRAFT * len(self.sea) + 16 + ghosts:
+            self._broken("bounded", one.id, f"{len(tracks)} tracks of {len(self.sea)} craft")
+        if self.exact and not self.liars and self.second % NEES_EVERY == 0:
+            self._honest(after)
+
+    def _honest(self, after: Stepped[State]) -> None:
+        """How many positions lie beyond what their covariance says."""
+        tracks = after.views.tracks
+        t_s = (after.state.now_ns - START_NS) / 1e9
+        at = self.sea.index(tracks.identity)
+        fresh = after.state.now_ns - tracks.updated_ns < 10_000_000_000
+        use = (at >= 0) & (tracks.life >= Life.CONFIRMED) & fresh
+        use &= self.sea.straight(t_s)[np.maximum(at, 0)]
+        if not use.any():
+            return
+        lat, lon = (column[at[use]] for column in self.sea.place(t_s))
+        n = (tracks.lat_rad[use] - lat) * 6_357_000.0
+        e = (tracks.lon_rad[use] - lon) * np.cos(lat) * 6_381_700.0
+        ee, en, nn = (tracks.cov[use][:, k] for k in (0, 1, 4))
+        nees = (nn * e * e - 2 * en * e * n + ee * n * n) / np.maximum(ee * nn - en * en, 1e-12)
+        self.positions += len(nees)
+        self.beyond += int(np.count_nonzero(nees > NEES_999))
+
+    def ended(self, members: Iterable[Member], lines: Iterable[tuple[str, str]], heads: dict[str, int]) -> None:
+        """After the last quiet seconds: everything has come, and covariances were honest. ``heads``: where each stream
+        stood some seconds ago."""
+        by = {one.id: one for one in members}
+        for a, b in lines:
+            stream, there = f"{a}>{b}", by[b].views.reading.get(f"{a}>{b}", 0)
+            if a not in self.liars and b not in self.liars and there < heads.get(stream, 0):
+                self._broken("lost", b, f"{stream}: {heads[stream]} entries were told, {there} came")
+        if self.positions >= NEES_LEAST and self.beyond > BEYOND_MAX * self.positions:
+            self._broken("covariance", "", f"{self.beyond} of {self.positions} positions beyond the 99.9 % bound")
+
+    def _broken(self, invariant: str, node: str, detail: str) -> None:
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(Violation(invariant, node, self.second, detail))
+
+
+def _hash(*parts: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=8)
+    for one in parts:
+        digest.update(one)
+    return digest.digest()
+
+
+def _digest_of(entries: Iterable[Entry]) -> bytes:
+    return _hash(*(part for one in entries for part in (one.head, *(b.rows for b in one.blocks))))

@@ -1,0 +1,224 @@
+"""One run: a seed, a plan of faults, and seconds that pass for everybody at once.
+
+::
+
+    second ─▶ faults begin and end ─▶ each member: sensors, step, effects ─▶ lines: pulls, answers, receipts ─▶ next
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from manara.records.inputs import Command
+from manara.release import statements
+from manara.study.federation import faults, sea
+from manara.study.federation.chance import Chance
+from manara.study.federation.faults import Fault
+from manara.study.federation.invariants import Invariants, Violation
+from manara.study.federation.links import Line, Sent, Weather
+from manara.study.federation.member import Host, Member
+from manara.study.federation.papers import RING, STAR, START_NS, Papers, make, people
+
+S = 1_000_000_000
+PATIENCE_S = 10.0  # until a request counts as lost
+SETTLED_S = 15  # what was told so long before the end must have come
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run follows from. ``faults``: kinds, or the very faults in ``planned``."""
+
+    seed: int
+    nodes: int = 3
+    seconds: int = 180
+    craft: int = 20
+    kinds: tuple[str, ...] = ()
+    planned: tuple[Fault, ...] | None = None
+
+    def plan(self) -> tuple[Fault, ...]:
+        """Its faults."""
+        if self.planned is not None:
+            return self.planned
+        return faults.plan(Chance(f"{self.seed}/faults"), self.nodes, self.seconds, self.kinds)
+
+    @property
+    def shape(self) -> str:
+        """Who has agreed with whom."""
+        return STAR if self.seed % 2 else RING
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. ``digest``: of everything that was told; the same seed gives the same."""
+
+    setting: Setting
+    violations: tuple[Violation, ...]
+    seconds: int
+    steps: int
+    rows: int
+    entries: int
+    lives: int
+    positions: int
+    beyond: int
+
+
+class Caller:
+    """What a node wants of another: its stream, and that it takes receipts and statements."""
+
+    def __init__(self, me: Member, other: Member, there: Line, back: Line) -> None:
+        self.me, self.other, self.there, self.back = me, other, there, back
+        self._number = 0
+        self._asked: tuple[int, int, float] | None = None  # number, first offset, since
+        self._posted: tuple[int, float] | None = None
+
+    def ask(self, now_s: float) -> None:
+        """Send what is due."""
+        if not self.me.alive:
+            self._asked = self._posted = None
+            return
+        if self._asked is None or now_s - self._asked[2] > PATIENCE_S:
+            self._number += 1
+            stream, first, size = self.me.wanted(self.other.id)
+            self._asked = self._number, first, now_s
+            self.there.send(Sent("pull", self._number, stream, first, size), now_s)
+        queue = self.me.outgoing.get(self.other.id)
+        if queue and (self._posted is None or now_s - self._posted[1] > PATIENCE_S):
+            self._number += 1
+            self._posted = self._number, now_s
+            self.there.send(Sent("post", self._number, queue[0][0], body=queue[0][1]), now_s)
+
+    def serve(self, now_s: float) -> None:
+        """The other side answers what has come to it."""
+        for one in self.there.arrived(now_s):
+            if not self.other.alive:
+                continue
+            if one.kind == "pull":
+                body = self.other.serve(self.me.id, one.stream, one.first, one.size)
+                self.back.send(one._replace(kind="answer", body=body), now_s)
+            elif isinstance(one.body, bytes):
+                why = self.other.hear(self.me.id, one.stream, one.body)
+                self.back.send(Sent("ack", one.number, body=why), now_s)
+
+    def take(self, now_s: float) -> None:
+        """What came back."""
+        for one in self.back.arrived(now_s):
+            if not self.me.alive:
+                continue
+            if one.kind == "answer" and self._asked is not None:
+                first, self._asked = self._asked[1], None
+                self.me.answered(self.other.id, first, one.body)
+            elif one.kind == "ack" and self._posted is not None and one.number == self._posted[0]:
+                self._posted = None
+                del self.me.outgoing.get(self.other.id, [])[:1]
+
+
+class Federation:
+    """Members, lines, sea and whoever looks on, for one setting."""
+
+    def __init__(self, setting: Setting, host: Host) -> None:
+        self.setting = setting
+        self.papers: Papers = make(setting.nodes, setting.shape, host.signer)
+        self.sea = sea.make(Chance(f"{setting.seed}/sea"), setting.nodes, setting.craft)
+        self.watch = Invariants(self.papers, self.sea)
+        names = [one.id for one in self.papers.directory.partners]
+        self.members = [Member(name, self.papers, host, self.watch, str(setting.seed)) for name in names]
+        self._noise = [Chance(f"{setting.seed}/noise/{name}") for name in names]
+        self.callers: list[Caller] = []
+        for direction in self.papers.agreements:
+            a, _, b = direction.partition(">")
+            there, back = (Line(Chance(f"{setting.seed}/{direction}/{way}")) for way in ("there", "back"))
+            me, other = self.members[names.index(b)], self.members[names.index(a)]
+            self.callers.append(Caller(me, other, there, back))
+        self.plan = setting.plan()
+        self.heads: dict[str, int] = {}
+
+    def run(self) -> Outcome:
+        """All seconds, or until something does not hold."""
+        self._sign()
+        second = 0
+        for second in range(1, self.setting.seconds + 1):
+            self.second(second)
+            if self.watch.violations:
+                break
+        else:
+            pairs = [(one.other.id, one.me.id) for one in self.callers]
+            self.watch.ended(self.members, pairs, self.heads)
+        return self._outcome(second)
+
+    def second(self, second: int) -> None:
+        """One second for everybody."""
+        self.watch.second = second
+        for one in self.plan:
+            if one.begin_s == second:
+                self._begin(one)
+            if one.end_s == second:
+                self._end(one)
+        for k, member in enumerate(self.members):
+            heard = list(enumerate(sea.documents(self.sea, k, second, self._noise[k])))
+            member.tick(START_NS + second * S + member.skew_ns, heard)
+        for caller in self.callers:
+            caller.ask(second)
+            caller.serve(second)
+            caller.take(second)
+        if second == self.setting.seconds - SETTLED_S:
+            self.heads = {k: v for one in self.members if one.alive for k, v in one.store.heads().items()}
+
+    def _sign(self) -> None:
+        """Each releaser's people put their agreements in force."""
+        for direction, one in self.papers.agreements.items():
+            releaser = direction.partition(">")[0]
+            said = statements.Activate(agreement=one.sha256, phase="full", nonce="00" * 16)
+            envelope = self.papers.envelope(said, people(releaser))
+            name = f"activate-{direction.replace('>', '-')}"
+            self._member(releaser).spool[name] = Command(name, envelope, 0, (self.papers.attachment(direction),))
+
+    def _member(self, name: str) -> Member:
+        return next(one for one in self.members if one.id == name)
+
+    def _between(self, a: Member, b: Member) -> Iterator[Line]:
+        """Lines that carry something from one to the other."""
+        for one in self.callers:
+            if (one.me, one.other) == (a, b):
+                yield one.there
+            if (one.other, one.me) == (a, b):
+                yield one.back
+
+    def _begin(self, fault: Fault) -> None:
+        a = self.members[fault.a]
+        if fault.kind in faults.LINES:
+            for line in self._ways(fault):
+                line.weather = faults.weather(fault)
+        elif fault.kind == "crash":
+            a.torn, a.power.cut_in = True, 1 + int(fault.size * 60)
+        elif fault.kind == "kill":
+            a.torn, a.power.cut_in = False, 1 + int(fault.size * 60)
+        elif fault.kind == "full":
+            a.power.full = True
+
+    def _end(self, fault: Fault) -> None:
+        if fault.kind in faults.LINES:
+            for line in self._ways(fault):
+                line.weather = Weather()
+        elif fault.kind == "full":
+            self.members[fault.a].power.full = False
+
+    def _ways(self, fault: Fault) -> Iterator[Line]:
+        a, b = self.members[fault.a], self.members[fault.b]
+        yield from self._between(a, b)
+        if fault.kind != "oneway":
+            yield from self._between(b, a)
+
+    def _outcome(self, second: int) -> Outcome:
+        watch = self.watch
+        return Outcome(
+            setting=self.setting,
+            violations=tuple(watch.violations),
+            seconds=second,
+            steps=watch.steps,
+            rows=watch.rows,
+            entries=watch.entries,
+            lives=sum(one.lives for one in self.members),
+            positions=watch.positions,
+            beyond=watch.beyond,
+        )
