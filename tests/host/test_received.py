@@ -13,7 +13,9 @@ from tests.doubles.key_disk import KeyDisk
 
 from manara.host.disk import FolderDisk
 from manara.host.link_answers import answer
+from manara.host.problems import BadInput
 from manara.host.received import Received, bare
+from manara.host.told import Told
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, entry, tree
 from manara.link import wire
@@ -326,3 +328,21 @@ def test_on_a_real_folder_a_torn_end_is_cut_and_rot_is_told(sent, tmp_path):
     path.write_bytes(whole)
     with pytest.raises(DiskError, match="cannot be read"):
         Received(FolderDisk(tmp_path / "received"), vault)
+
+
+def test_a_recording_is_played_back_with_the_rows_that_are_left(sent, tmp_path):
+    keys = WipingDisk(tmp_path / "vault")
+    store = Received(FolderDisk(tmp_path / "received"), Vault(keys))
+    store.keep("arvena", sent.answer(), NOON)
+    assert store.erase(STREAM, [2], 0, NOON + 1) == 2
+    store.close()
+    keys.close()
+    told = Told(tmp_path)
+    steps = list(told.filled(iter([(1, (arrived(0),)), (2, ()), (3, (arrived(1), arrived(2)))])))
+    assert [now_ns for now_ns, _ in steps] == [1, 2, 3]
+    assert [tracks_in(one) for _, inputs in steps for one in inputs] == [[1, 3], [3], [3, 1, 1]]
+    assert told.erased == 2
+    with pytest.raises(BadInput, match="stop it first"):
+        Told(tmp_path)  # as while the node runs
+    told.close()
+    Told(tmp_path).close()

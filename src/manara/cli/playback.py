@@ -7,9 +7,13 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from manara.cli import arguments
 from manara.host.problems import BadInput
+
+if TYPE_CHECKING:
+    from manara.host.told import Told
 
 
 def add(commands: arguments.Commands) -> None:
@@ -41,6 +45,7 @@ async def _run(args: argparse.Namespace) -> int:
 
     config = kept.read_config(args.folder)
     disk = kept.open_folder(args.folder)
+    told = None
     try:
         first_ns, last_ns, steps, differs = kept.summary(disk)
         if not steps:
@@ -50,11 +55,27 @@ async def _run(args: argparse.Namespace) -> int:
             print(f"recorded under another {differs}: the tracks may differ in the last digits", file=sys.stderr)
         # what left the node then does not leave again: no exits
         silent = msgspec.structs.replace(config, exits=())
+        told = _told(args.folder)
         face = Face(config.title or config.name, "recording")
         running = Running(silent, RecordedClock(first_ns, args.speed), memory_turn(silent), face)
-        return await serving.run(running, running.run_recorded(kept.windows(disk)), args)
+        windows = kept.windows(disk) if told is None else told.filled(kept.windows(disk))
+        return await serving.run(running, running.run_recorded(windows), args)
     finally:
         disk.close()
+        if told is not None:
+            told.close()
+
+
+def _told(folder: Path) -> Told | None:
+    """What partners sent, of a node that shared: the journal only names it."""
+    from manara.host.told import Told
+
+    if not (folder / "received").is_dir():
+        return None
+    told = Told(folder)
+    if told.erased:
+        print(f"{told.erased:,} rows of partners were erased since; they are not in the picture", file=sys.stderr)
+    return told
 
 
 def _when(time_ns: int) -> str:

@@ -78,6 +78,11 @@ class Received:
         if isinstance(self._disk, FolderDisk):
             self._disk.close()
 
+    @property
+    def erased(self) -> int:
+        """Rows that were erased here, of the entries that are still kept."""
+        return sum(map(len, self._gone.values()))
+
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
         """Write an answer down; durable when it returns. What is there already is not written again."""
         with self._lock:
@@ -177,9 +182,9 @@ class Received:
             if came_ns // HOUR_NS == hour:
                 with self._lock:  # entry by entry: what comes meanwhile does not wait long
                     found = self._read(stream, first + at)
-                    if found is not None:
-                        blocks, _, erased = self._whole(*found)
-                        yield *found, blocks, erased
+                    blocks, _, erased = self._whole(*found) if found else ((), b"", b"")
+                if found is not None:
+                    yield *found, blocks, erased
 
     def prune(self, before_ns: int) -> int:
         """Remove the oldest segments, as long as everything in them came before a time; how many."""
