@@ -14,7 +14,7 @@ def add(commands: arguments.Commands) -> None:
     top = arguments.command(
         commands, "export", "what a node knows, for others", "manara export account n --month 2026-11"
     )
-    inner = top.add_subparsers(dest="what", required=True, metavar="account")
+    inner = top.add_subparsers(dest="what", required=True, metavar="account|history")
     one = arguments.command(
         inner,
         "account",
@@ -27,6 +27,16 @@ def add(commands: arguments.Commands) -> None:
     one.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files are written")
     one.add_argument("--json", action="store_true", help="also the tables as JSON on standard output")
     one.set_defaults(run=run_account)
+    past = arguments.command(
+        inner,
+        "history",
+        "what a partner told of the time before its agreement began, as a table",
+        "manara export history belora.node --partner arvena --out before.csv",
+    )
+    past.add_argument("folder", metavar="NODE_FOLDER", type=Path, help="the node may run meanwhile")
+    past.add_argument("--partner", required=True, metavar="ID", help="who told it")
+    past.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV, one line for each row")
+    past.set_defaults(run=run_history)
 
 
 def run_account(args: argparse.Namespace) -> int:
@@ -68,3 +78,22 @@ def run_account(args: argparse.Namespace) -> int:
     else:
         print(f"{args.out / stem}.xlsx, .en.html, .ar.html: {len(made.partners)} partners")
     return 0
+
+
+def run_history(args: argparse.Namespace) -> int:
+    """Read the store of what came, write the rows."""
+    from manara.cli.ledger_disk import Looking
+    from manara.host import history
+    from manara.host.received import Received
+    from manara.host.vault import Vault
+    from manara.node.durable.disk import DiskError
+
+    if not (args.folder / "received").is_dir():
+        raise BadInput("holds nothing of partners", str(args.folder), "name the folder of a node that shares")
+    try:
+        store = Received(Looking(args.folder / "received"), Vault(Looking(args.folder / "vault")))
+        many = history.write(store, args.partner, args.out)
+    except DiskError as fault:
+        raise BadInput(fault.detail, str(args.folder)) from None
+    print(f"{args.out}: {many:,} rows")
+    return 0 if many else 1
