@@ -123,6 +123,9 @@ def test_every_reason_of_the_link_that_a_page_of_it_knows_has_its_meaning(reposi
     source = "".join((repository / f"src/manara/{p}.py").read_text("utf-8") for p in ("host/link_checks", "link/stage"))
     given = set(re.findall(r'(?:Refusal\(|return |_count\(state, one\.partner, )"([a-z_]+)"[,)\n]', source))
     assert len(given) >= 10
+    rows = (repository / "src/manara/link/rows.py").read_text("utf-8")
+    given |= {f"row_{why}" for why in re.findall(r'^        \("([a-z]+)", ', rows, re.MULTILINE)} | {"row_increment"}
+    assert len(given) >= 20
     assert {f"refusal.{why}" for why in given} <= catalogue(repository, "en").keys()
 
 

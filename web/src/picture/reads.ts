@@ -85,6 +85,7 @@ export interface Partner {
   rows_out: number
   rows_in: number
   withheld: Record<string, number>
+  void: number
   refused: Record<string, number>
   tracks: number
   regions: number
