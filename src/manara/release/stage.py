@@ -101,7 +101,6 @@ class State:
     duty: duty.State = field(default_factory=duty.init)
     shadow: adversary.Shadow = field(default_factory=adversary.init)
     filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
-    filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
     counts: Counts = field(default_factory=Counts)
     ticked_ns: int = -1
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)  # a cache
@@ -150,9 +149,11 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ..
         if isinstance(admitted, Refusal):
             return admitted
         came[admitted.document.sha256] = admitted
-    if len(state.documents) + len(came) > DOCUMENTS_MAX:
-        return Refusal("too_many", f"This node holds {DOCUMENTS_MAX} documents already.")
     known = {**state.documents, **came}
+    if len(known) > DOCUMENTS_MAX:
+        known = {**_standing_documents(state), **came}
+    if len(known) > DOCUMENTS_MAX:
+        return Refusal("too_many", f"This node holds {DOCUMENTS_MAX} documents already.")
     after = standing.apply(state.standings, verified, state.directory, known, state.never_to, now_ns, state.own)
     if isinstance(after, Refusal):
         return after
@@ -164,6 +165,12 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ..
         recipient = verified.statement.stream.partition(">")[2].partition("/")[0]
         state.recalls.append((recipient, verified.sha256, verified.statement))
     return _concerned(state, verified)
+
+
+def _standing_documents(state: State) -> dict[str, Admitted]:
+    """Documents under which something stands; what partners have long replaced takes nobody's place."""
+    stand = {one.agreement for one in state.standings.agreements.values()}
+    return {sha256: one for sha256, one in state.documents.items() if sha256 in stand}
 
 
 def _concerned(state: State, verified: Verified) -> tuple[str, ...]:
@@ -327,8 +334,8 @@ def _frame(state: State, force: InForce, filled: channel.Filled, now_ns: int) ->
         state.beaten_ns[recipient] = now_ns
         return [Told(stream, "batch", force.sha256, phase, filled.terms, filled.blocks, padded=constant)]
     if "warming" in filled.withheld or "too_many_views" in filled.withheld:
-        why = next(iter(filled.withheld))
-        return [Told(stream, "withheld", force.sha256, phase, subject=why, padded=constant)]
+        # For both the same word: that there are many views is a word about agreements with others.
+        return [Told(stream, "withheld", force.sha256, phase, subject="warming", padded=constant)]
     if constant:
         return [Told(stream, "batch", force.sha256, phase, padded=True)]
     return _heartbeat(state, recipient, now_ns)
@@ -348,7 +355,6 @@ def dump(state: State) -> dict[str, Any]:
         "recalls": [[a, b, statements.canonical(c)] for a, b, c in state.recalls],
         "duty": duty.dump(state.duty),
         "shadow": adversary.dump(state.shadow),
-        "filled": {name: list(one) for name, one in state.filled.items()},
         "filled": {name: list(one) for name, one in state.filled.items()},
         "rows": dict(state.counts.rows),
         "ticked_ns": state.ticked_ns,
@@ -375,7 +381,6 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         recalls=[(a, b, msgspec.json.decode(c, type=Recall)) for a, b, c in plain["recalls"]],
         duty=duty.load(plain["duty"]),
         shadow=adversary.load(plain["shadow"]),
-        filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         counts=Counts(dict(plain["rows"])),
         ticked_ns=plain["ticked_ns"],
