@@ -11,7 +11,7 @@ from tests.doubles import lantern
 from tests.doubles.agreements import TEXT
 
 from manara.host import backfill, kept
-from manara.host.backfill import Node, Room
+from manara.host.backfill import Gaps, Node, Room
 from manara.link import heads
 from manara.node.durable.disk import DiskError
 from manara.records.agreement import Phase
@@ -27,6 +27,11 @@ NOW = 1_800_000_000 * 10**9
 DIRECTION, BACK = "arvena>belora", "arvena>belora/backfill"
 
 
+def always(direction, now_ns) -> int:
+    """It has stood as it stands from the first day."""
+    return 1
+
+
 def policy(text: bytes = HISTORY, sha256: str = FOUND.sha256, at_ns: int = NOW) -> Entry:
     attachment = document.attach(text, b"").decode()
     subject = msgspec.json.encode({"attachment": attachment, "envelope": ""}).decode()
@@ -35,7 +40,7 @@ def policy(text: bytes = HISTORY, sha256: str = FOUND.sha256, at_ns: int = NOW) 
 
 
 def test_row_20_a_policy_frame_makes_history_owed_once(tmp_path):
-    backfill.note(tmp_path, "arvena", (policy(),))
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, Gaps(), always)
     [one] = backfill.owed(tmp_path)
     assert (one.recipient, one.policy, one.until_ns, one.until_ns - one.begin_ns) == (
         "belora",
@@ -45,19 +50,21 @@ def test_row_20_a_policy_frame_makes_history_owed_once(tmp_path):
     )
     assert not one.done
     backfill._write(tmp_path, msgspec.structs.replace(one, done=True))
-    backfill.note(tmp_path, "arvena", (policy(),))  # the frame again, as after a crash
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, Gaps(), always)  # the frame again, as after a crash
     assert backfill.owed(tmp_path)[0].done
     later = document.read(HISTORY + b"\n")
-    backfill.note(tmp_path, "arvena", (policy(HISTORY + b"\n", later.sha256, NOW + 7),))
+    backfill.note(tmp_path, "arvena", (policy(HISTORY + b"\n", later.sha256, NOW + 7),), NOW, Gaps(), always)
     assert [(one.policy, one.done) for one in backfill.owed(tmp_path)] == [(later.sha256, False)]
 
 
 def test_what_lets_no_history_go_or_is_no_policy_is_not_owed(tmp_path):
-    backfill.note(tmp_path, "arvena", (policy(TEXT.encode(), "ab" * 32),))
+    backfill.note(tmp_path, "arvena", (policy(TEXT.encode(), "ab" * 32),), NOW, Gaps(), always)
     assert [one.done for one in backfill.owed(tmp_path)] == [True]
     head = Head(kind="batch", stream=DIRECTION, offset="1", time_ns="5")
-    backfill.note(tmp_path, "arvena", (Entry(DIRECTION, 1, heads.encode(head)), Entry("arvena", 0, b"{}")))
-    backfill.note(tmp_path, "belora", (policy(),))
+    backfill.note(
+        tmp_path, "arvena", (Entry(DIRECTION, 1, heads.encode(head)), Entry("arvena", 0, b"{}")), NOW, Gaps(), always
+    )
+    backfill.note(tmp_path, "belora", (policy(),), NOW, Gaps(), always)
     assert len(backfill.owed(tmp_path)) == 1
     (tmp_path / "backfill" / "corvia.json").write_bytes(b"\xff")
     assert len(backfill.owed(tmp_path)) == 1
@@ -114,7 +121,7 @@ class Story:
         monkeypatch.setattr(backfill.backfill, "replay", self.replay)
         monkeypatch.setattr(backfill, "windows", lambda *_: iter(()))
         monkeypatch.setattr(backfill, "PACE_S", 0.001)
-        backfill.note(folder, "arvena", (policy(),))
+        backfill.note(folder, "arvena", (policy(),), NOW, Gaps(), always)
         self.node = Node(
             config=msgspec.structs.replace(lantern.config(), partner="arvena"),
             folder=folder,
@@ -195,3 +202,63 @@ def test_what_was_told_is_not_owed_and_a_full_disk_is_tried_again(tmp_path, monk
     asyncio.run(asyncio.wait_for(life(), 10))
     assert not faults
     assert len(story.got) == 25
+
+
+def live(number: int) -> tuple[Entry, ...]:
+    head = Head(kind="batch", stream=DIRECTION, offset=str(number), time_ns="5")
+    return (Entry(DIRECTION, number, heads.encode(head)), Entry(BACK, number, b"{}"), Entry("arvena", number, b"{}"))
+
+
+def test_row_20_who_was_away_is_owed_what_was_meanwhile_as_far_back_as_agreed(tmp_path):
+    gaps, s = Gaps(), 10**9
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, gaps, always)
+    backfill.note(tmp_path, "arvena", live(1), NOW + 60 * s, gaps, always)
+    [one] = backfill.owed(tmp_path)
+    assert (one.until_ns, one.more) == (NOW, ())
+    backfill.note(tmp_path, "arvena", live(2), NOW + 160 * s, gaps, always)  # the first history is not told yet
+    [one] = backfill.owed(tmp_path)
+    assert (one.until_ns, one.more) == (NOW, ((NOW + 100 * s, NOW + 160 * s),)), "sixty seconds are agreed"
+    backfill._after(tmp_path, one)
+    [one] = backfill.owed(tmp_path)
+    assert (one.begin_ns, one.until_ns, one.more, one.done) == (NOW + 100 * s, NOW + 160 * s, (), False)
+    backfill._after(tmp_path, one)
+    assert backfill.owed(tmp_path)[0].done
+    backfill.note(tmp_path, "arvena", live(3), NOW + 251 * s, gaps, always)
+    [one] = backfill.owed(tmp_path)
+    assert (one.begin_ns, one.until_ns, one.done) == (NOW + 191 * s, NOW + 251 * s, False)
+
+
+def test_a_span_that_was_told_does_not_end_a_newer_agreement(tmp_path):
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, Gaps(), always)
+    [old] = backfill.owed(tmp_path)
+    later = document.read(HISTORY + b"\n")
+    backfill.note(tmp_path, "arvena", (policy(HISTORY + b"\n", later.sha256, NOW + 7),), NOW + 7, Gaps(), always)
+    backfill._after(tmp_path, old)
+    assert [(one.policy, one.done) for one in backfill.owed(tmp_path)] == [(later.sha256, False)]
+
+
+def test_what_was_withheld_while_suspended_is_not_owed_later(tmp_path):
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, gaps := Gaps(), always)
+    backfill._after(tmp_path, backfill.owed(tmp_path)[0])
+    s = 10**9
+    for phase, since_ns, begin_ns in (("suspended", NOW, 0), ("full", NOW + 270 * s, NOW + 270 * s)):
+        one = standings(phase).agreements[DIRECTION]
+        now = Standings(agreements={DIRECTION: msgspec.structs.replace(one, since_ns=since_ns)})
+        at_ns = NOW + (100 if phase == "suspended" else 300) * s
+        backfill.note(tmp_path, "arvena", live(1), at_ns, gaps, lambda d, t, now=now: backfill.since_of(now, d, t))
+        [found] = backfill.owed(tmp_path)
+        assert found.done or found.begin_ns == begin_ns
+        assert found.done == (phase == "suspended")
+    assert not found.done
+    assert backfill.since_of(standing.init(), DIRECTION, NOW) == 0
+
+
+def test_warnings_go_on_and_are_no_sign_that_somebody_is_back(tmp_path):
+    gaps, s = Gaps(), 10**9
+    backfill.note(tmp_path, "arvena", (policy(),), NOW, gaps, always)
+    backfill._after(tmp_path, backfill.owed(tmp_path)[0])
+    head = Head(kind="warning", stream=DIRECTION, offset="7", time_ns="5")
+    backfill.note(tmp_path, "arvena", (Entry(DIRECTION, 7, heads.encode(head)),), NOW + 95 * s, gaps, always)
+    assert backfill.owed(tmp_path)[0].done
+    backfill.note(tmp_path, "arvena", live(8), NOW + 100 * s, gaps, always)
+    assert not backfill.owed(tmp_path)[0].done

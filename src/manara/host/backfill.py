@@ -44,6 +44,8 @@ LOOK_S = 2.0
 PACE_S = 0.1  # between two offers
 OFFERED = 16  # past ticks of one offer
 ALONE_S = 15.0  # a receipt comes after ten
+GAP_NS = 90_000_000_000  # a heartbeat comes after sixty seconds
+SPANS_MAX = 64
 REST = 1.0  # a replay rests as long as it works
 OWED_BYTES = 1 << 20
 
@@ -58,6 +60,31 @@ class Owed(msgspec.Struct, frozen=True):
     begin_ns: int
     until_ns: int
     done: bool = False
+    more: tuple[tuple[int, int], ...] = ()  # further spans, in order: times in which the recipient was away
+
+
+Since = Callable[[str, int], int]
+"""Since when a direction stands as it stands, unless it is suspended (0): what was withheld is not told later."""
+
+
+def since_of(standings: Standings, direction: str, now_ns: int) -> int:
+    """Of ``Since``, as things stand."""
+    one = standings.agreements.get(direction)
+    return max(one.since_ns, 1) if one is not None and standing.phase_at(one, now_ns) else 0
+
+
+class Gaps:
+    """When each recipient's stream was last added to. Nothing is for so long only where the recipient did not sign for
+    what it has, and nothing new was sent: it was away. While an agreement is suspended there are heartbeats."""
+
+    def __init__(self) -> None:
+        self._last_ns: dict[str, int] = {}
+
+    def ended(self, stream: str, now_ns: int) -> int:
+        """The begin of a gap that ends with this entry; 0 where there is none."""
+        last_ns = self._last_ns.get(stream, now_ns)
+        self._last_ns[stream] = now_ns
+        return last_ns if now_ns - last_ns > GAP_NS else 0
 
 
 class Reading:
@@ -113,11 +140,18 @@ def _begun_ns(disk: Reading, name: str) -> int:
     return 1 << 62 if isinstance(header, str) else header.created_ns
 
 
-def note(folder: Path, own: str, entries: tuple[Entry, ...]) -> None:
-    """Remember what policy frames among these entries put in force. Raises BadInput."""
+def note(folder: Path, own: str, entries: tuple[Entry, ...], tick_ns: int, gaps: Gaps, since: Since) -> None:
+    """Remember what policy frames among these entries put in force, and who is back after having been away. Raises
+    BadInput."""
     for one in entries:
+        if not one.stream.startswith(f"{own}>") or "/" in one.stream:
+            continue
         head = heads.parse(one.head)
-        if one.stream.startswith(f"{own}>") and not isinstance(head, Reject) and head.kind == "policy":
+        if isinstance(head, Reject) or head.kind == "warning":  # rule 0 goes on whoever is away
+            continue
+        if (begin_ns := gaps.ended(one.stream, tick_ns)) and (since_ns := since(one.stream, tick_ns)):
+            _was_away(folder, heads.recipient(one.stream), max(begin_ns, since_ns), tick_ns)
+        if head.kind == "policy":
             recipient = heads.recipient(one.stream)
             before = _read(folder / "backfill" / f"{recipient}.json")
             with contextlib.suppress(msgspec.MsgspecError):
@@ -125,6 +159,29 @@ def note(folder: Path, own: str, entries: tuple[Entry, ...]) -> None:
                 made = _owed(recipient, head.policy, said.get("attachment", ""), int(head.time_ns))
                 if made is not None and (before is None or before.policy != made.policy):
                     _write(folder, made)
+
+
+def _was_away(folder: Path, recipient: str, begin_ns: int, now_ns: int) -> None:
+    one = _read(folder / "backfill" / f"{recipient}.json")
+    found = _agreement(one.attachment) if one else None
+    if one is None or found is None or not found.agreement.backfill_s:
+        return
+    begin_ns = max(begin_ns, rules.begins_ns(found.agreement, now_ns))
+    if one.done:
+        _write(folder, msgspec.structs.replace(one, begin_ns=begin_ns, until_ns=now_ns, done=False))
+    else:
+        _write(folder, msgspec.structs.replace(one, more=(*one.more, (begin_ns, now_ns))[-SPANS_MAX:]))
+
+
+def _after(folder: Path, told: Owed) -> None:
+    """One span is told: the next one, or none. Another agreement that came meanwhile stays as it is."""
+    now = _read(folder / "backfill" / f"{told.recipient}.json")
+    if now is not None and (now.policy, now.begin_ns) == (told.policy, told.begin_ns):
+        if now.more:
+            (begin_ns, until_ns), *more = now.more
+            _write(folder, msgspec.structs.replace(now, begin_ns=begin_ns, until_ns=until_ns, more=tuple(more)))
+        else:
+            _write(folder, msgspec.structs.replace(now, done=True))
 
 
 def _owed(recipient: str, policy: str, attachment: str, now_ns: int) -> Owed | None:
@@ -212,7 +269,7 @@ async def keep(node: Node) -> None:
             if not one.done:
                 with contextlib.suppress(DiskError, BadInput, OSError):
                     if await tell(node, one):
-                        _write(node.folder, msgspec.structs.replace(one, done=True))
+                        _after(node.folder, one)
 
 
 async def tell(node: Node, one: Owed) -> bool:

@@ -195,7 +195,7 @@ class Sweeper:
         return found
 
     def _limit(self, stream: str) -> int:
-        return self._known.limits.get(stream, DEFAULT_S)
+        return self._known.limits.get(stream.partition("/")[0], DEFAULT_S)  # history goes by the same agreement
 
     def _expire(self, before_ns: int, dry: bool) -> Swept:
         end = before_ns // HOUR_NS

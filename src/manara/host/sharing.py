@@ -127,6 +127,7 @@ class Sharing:
                 self.witnessing.expect(witness_name(partner.id))
         self._told = set(self.log.heads())  # streams that have an entry
         self.room = backfill.Room(self.log.heads)
+        self._gaps = backfill.Gaps()
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
         self.trouble = ""
@@ -216,7 +217,9 @@ class Sharing:
 
     def _one(self, effect: Effect) -> None:
         if isinstance(effect, Publish):
-            backfill.note(self.folder, self.config.partner, effect.entries)
+            backfill.note(
+                self.folder, self.config.partner, effect.entries, effect.tick_ns, self._gaps, self._stands_since
+            )
             self.witnessing.wait()
             told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
             self._told |= {one.stream for one in effect.entries}
@@ -318,6 +321,9 @@ class Sharing:
             room=lambda stream, window: 0 if self._replays_wait() else self.room.of(stream, window),
             now_ns=self._now_ns,
         )
+
+    def _stands_since(self, direction: str, now_ns: int) -> int:
+        return backfill.since_of(self._standings, direction, now_ns)
 
     def _replays_wait(self) -> bool:
         return any(isinstance(one, Replayed) for one in self._waiting)

@@ -81,8 +81,8 @@ def _bounds_en(one: Agreement) -> Iterator[str]:
     yield f"The recipient erases it after {span(one.retention_s, 'en')} at the latest."
     if one.backfill_s:
         yield (
-            f"When it is put in force the recipient also gets history of at most {span(one.backfill_s, 'en')}, under "
-            "these same rules, marked as history."
+            "When it is put in force, and when the recipient comes back after it was away, the recipient also gets "
+            f"history of at most {span(one.backfill_s, 'en')}, under these same rules, marked as history."
         )
     else:
         yield "It brings no history: what was before it is not told."
@@ -236,7 +236,7 @@ def _bounds_ar(one: Agreement) -> Iterator[str]:
     yield f"تمحوه الجهة المتلقية خلال {span(one.retention_s, 'ar')} على الأكثر."
     if one.backfill_s:
         yield (
-            "عند بدء سريانه تُتاح للجهة المتلقية أيضًا بيانات سابقة لا تتجاوز مدتها "
+            "عند بدء سريانه، وعند عودة الجهة المتلقية بعد انقطاع، تُتاح لها أيضًا بيانات سابقة لا تتجاوز مدتها "
             f"{span(one.backfill_s, 'ar')}، وفق القواعد نفسها، موسومةً بأنها سابقة."
         )
     else:
