@@ -84,3 +84,12 @@ def test_what_was_erased_is_not_in_it(folder):
 def test_nothing_is_said_in_one_line(tmp_path, capsys):
     assert main(["export", "history", str(tmp_path), "--partner", "arvena", "--out", str(tmp_path / "x")]) == 2
     assert "holds nothing of partners" in capsys.readouterr().err
+
+
+def test_row_24_a_recall_of_everything_takes_history_along_and_counts_it(folder):
+    _, store = folder
+    live = store.erase(LIVE, (), 0, 1 << 62, "ab" * 32)
+    both = store.erase(BACK, (), 0, (1 << 63) - 1, "ab" * 32)
+    assert live == both == 5, "keys are of the partner's hour: of the same hour both went at once"
+    assert list(history.told(store, "arvena")) == []
+    assert store.erase("arvena>nobody/backfill", (), 0, 1 << 62, "ab" * 32) == both

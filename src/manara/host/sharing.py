@@ -62,6 +62,7 @@ from manara.release.statements import Receipt, Verified
 
 SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
+END_NS = (1 << 63) - 1
 WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
 HEARD_MAX = 256  # envelopes of one partner that wait for a step
 BUSY = "busy"  # said to a partner beyond that: it tries again
@@ -237,6 +238,9 @@ class Sharing:
     def _erase(self, effect: Erase) -> None:
         what = (effect.stream, effect.tracks, effect.from_ns, effect.to_ns)
         count = self.received.erase(*what, effect.recall)
+        if not effect.tracks:  # everything: history since then, too, whose rows came later than what they tell
+            back = f"{effect.stream}/backfill"
+            count = self.received.erase(back, (), effect.from_ns, END_NS, effect.recall)
         rows, holds = self.received.held(*what)
         if holds:
             why = f"{rows} rows stay under the legal hold {', '.join(holds)}"
