@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from manara.host import simulated
+from manara.study.federation.member import Host
 from manara.study.federation.run import Federation, Outcome, Setting
+
+HOST = Host(simulated.Store, simulated.signer, simulated.checked, simulated.REFUSALS)
 
 
 def run(seed: int, **said) -> Outcome:
-    return Federation(Setting(seed, **{"nodes": 2, "seconds": 130, "craft": 12, **said}), simulated).run()
+    return Federation(Setting(seed, **{"nodes": 2, "seconds": 130, "craft": 12, **said}), HOST).run()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -7,10 +7,23 @@ import os
 import sys
 from typing import NoReturn
 
-from manara.cli import agreement, demo, export, feeds, ledger, node, partner, playback, retention, track, watch
+from manara.cli import (
+    agreement,
+    demo,
+    export,
+    feeds,
+    ledger,
+    node,
+    partner,
+    playback,
+    retention,
+    simulate,
+    track,
+    watch,
+)
 from manara.host.problems import BadInput
 
-COMMANDS = (demo, watch, node, feeds, track, playback, ledger, agreement, partner, retention, export)
+COMMANDS = (demo, watch, node, feeds, track, playback, ledger, agreement, partner, retention, export, simulate)
 
 
 class Parser(argparse.ArgumentParser):

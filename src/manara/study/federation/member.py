@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -62,7 +63,10 @@ _DISKS = ("vault", "log", "received", "journal", "memory")
 class Store(Protocol):
     """What a host keeps beside the journal (host/simulated.py). Raises DiskError and the host's own refusals."""
 
-    last_effect_id: int
+    @property
+    def last_effect_id(self) -> int:
+        """Of the newest tick."""
+        ...
 
     def heads(self) -> dict[str, int]:
         """Stream -> where it ends."""
@@ -93,13 +97,14 @@ class Store(Protocol):
         ...
 
 
-class Host(Protocol):
-    """The parts that a host brings. ``REFUSALS``: what a store raises beside DiskError."""
+@dataclass(frozen=True)
+class Host:
+    """The parts that a host brings (host/simulated.py). ``refusals``: what a store raises beside DiskError."""
 
-    REFUSALS: tuple[type[Exception], ...]
-    Store: Callable[..., Store]
+    store: Callable[..., Store]
     signer: Callable[[bytes], Signer]
     checked: Callable[..., tuple[Any, ...]]
+    refusals: tuple[type[Exception], ...] = ()
 
 
 class Watch(Protocol):
@@ -138,7 +143,7 @@ class Member:
 
     def __init__(self, name: str, papers: Papers, host: Host, watch: Watch, seed: str) -> None:
         self.id, self.papers, self._host, self._watch = name, papers, host, watch
-        self._refusals: tuple[type[Exception], ...] = (DiskError, *host.REFUSALS)
+        self._refusals: tuple[type[Exception], ...] = (DiskError, *host.refusals)
         self.chance = Chance(f"{seed}/{name}")
         self.power = Power(self.chance)
         self.disks = {one: SimDisk(self.power) for one in _DISKS}
@@ -219,7 +224,7 @@ class Member:
         key = self.papers.keys[f"{self.id}/ledger"]
         parts = tuple(self.disks[one] for one in _DISKS[:3])
         try:
-            self._store = self._host.Store(parts, self.id, key, lambda: self.machine_ns, self.chance.data)
+            self._store = self._host.store(parts, self.id, key, lambda: self.machine_ns, self.chance.data)
         except DiskError:
             return False  # a full disk: whoever looks after the machine starts it again
         sha256 = register.directory_sha256(self.papers.listed)
@@ -359,6 +364,12 @@ class Member:
 
     def answered(self, partner: str, first: int, data: bytes | str) -> None:
         """What came of it: checked, kept, handed to the next step."""
+        try:
+            self._answered(partner, first, data)
+        except PowerCut:
+            self.die()
+
+    def _answered(self, partner: str, first: int, data: bytes | str) -> None:
         if isinstance(data, str):
             self._say(partner, "refused", data, 0)
             return

@@ -35,6 +35,7 @@ class Setting:
     craft: int = 20
     kinds: tuple[str, ...] = ()
     planned: tuple[Fault, ...] | None = None
+    pace_s: int = 1  # seconds between two steps of a node
 
     def plan(self) -> tuple[Fault, ...]:
         """Its faults."""
@@ -137,7 +138,7 @@ class Federation:
         """All seconds, or until something does not hold."""
         self._sign()
         second = 0
-        for second in range(1, self.setting.seconds + 1):
+        for second in range(self.setting.pace_s, self.setting.seconds + 1, self.setting.pace_s):
             self.second(second)
             if self.watch.violations:
                 break
@@ -148,20 +149,20 @@ class Federation:
 
     def second(self, second: int) -> None:
         """One second for everybody."""
-        self.watch.second = second
+        self.watch.second, pace_s = second, self.setting.pace_s
         for one in self.plan:
-            if one.begin_s == second:
+            if second - pace_s < one.begin_s <= second:
                 self._begin(one)
-            if one.end_s == second:
+            if second - pace_s < one.end_s <= second:
                 self._end(one)
         for k, member in enumerate(self.members):
-            heard = list(enumerate(sea.documents(self.sea, k, second, self._noise[k])))
+            heard = list(enumerate(sea.documents(self.sea, k, second, pace_s, self._noise[k])))
             member.tick(START_NS + second * S + member.skew_ns, heard)
         for caller in self.callers:
             caller.ask(second)
             caller.serve(second)
             caller.take(second)
-        if second == self.setting.seconds - SETTLED_S:
+        if second <= self.setting.seconds - SETTLED_S:
             self.heads = {k: v for one in self.members if one.alive for k, v in one.store.heads().items()}
 
     def _sign(self) -> None:

@@ -7,7 +7,7 @@ document for each feed and second. Who hears a craft is fixed for a run, so that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,13 +93,12 @@ def make(chance: Chance, nodes: int, craft: int) -> Sea:
     )
 
 
-def documents(sea: Sea, node: int, second: int, chance: Chance, only: Sequence[int] = ()) -> Iterator[bytes]:
-    """What each feed of a node says in this second; b"" where it hears nothing. ``only``: of these craft."""
+def documents(sea: Sea, node: int, second: int, pace_s: int, chance: Chance) -> Iterator[bytes]:
+    """What each feed of a node says of the seconds since its last step, all at once; b"" where it hears nothing."""
     lat, lon = sea.place(float(second))
     chosen = np.zeros(len(sea), np.bool_)
-    chosen[(second % PERIOD_S) :: PERIOD_S] = True
-    if only:
-        chosen &= np.isin(np.arange(len(sea)), only)
+    for back in range(min(pace_s, PERIOD_S)):
+        chosen[(second - back) % PERIOD_S :: PERIOD_S] = True
     for feed in range(len(FEEDS)):
         heard = np.flatnonzero(sea.heard[node, feed] & chosen)
         north, east = (SIGMA_M * chance.normal(len(heard)) for _ in range(2))
