@@ -47,9 +47,10 @@ def main(wanted: list[str]) -> int:
 
 
 def demo(browser: Browser) -> None:
-    """The invented sea, once somebody there is in distress."""
+    """The invented sea, once somebody there is in distress and the partner tells of what only it sees."""
     with running("demo", "--speed", "20", "--seed", "1") as url:
         until(lambda: any(of["attention"] == 2 for of in tracks(url, "attention")), 300.0)
+        until(lambda: sum(of["led_by"] != "own" for of in tracks(url, "number")) > 3, 300.0)
         for lang in ("en", "ar"):
             shoot(browser, url, f"#lang={lang}", OUT / f"picture-{lang}.png")
 

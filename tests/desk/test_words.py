@@ -125,7 +125,12 @@ def test_every_reason_of_the_link_that_a_page_of_it_knows_has_its_meaning(reposi
     assert len(given) >= 10
     rows = (repository / "src/manara/link/rows.py").read_text("utf-8")
     given |= {f"row_{why}" for why in re.findall(r'^        \("([a-z]+)", ', rows, re.MULTILINE)} | {"row_increment"}
-    assert len(given) >= 20
+    refused = re.search(
+        r"^REFUSED = \((.*?)\)", (repository / "src/manara/host/link_client.py").read_text("utf-8"), re.M
+    )
+    assert refused
+    given |= set(re.findall(r'"([a-z_]+)"', refused.group(1)))
+    assert len(given) >= 23
     assert {f"refusal.{why}" for why in given} <= catalogue(repository, "en").keys()
 
 

@@ -88,7 +88,7 @@ class SharedSource(FakeSource):
             withheld={"area": 12, "forbidden": 3, "warming": 2},
         )  # fmt: skip
         corvia = PartnerStatus(
-            id="corvia", name="Corvia", name_ar="كورفيا", link="lost", detail="timeout: no answer within 30 s",
+            id="corvia", name="Corvia", name_ar="كورفيا", link="refused", detail="no_agreement: of Corvia with us",
             phase_out="suspended", phase_in="warning_only", heard_ns=self._now_ns - 190_000_000_000,
             withheld={"phase": 120}, refused={"split_view": 1, "never_heard_of": 2},
         )  # fmt: skip
