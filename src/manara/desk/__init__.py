@@ -2,8 +2,8 @@
 
 ::
 
-    Source.views() ─▶ hub ─▶ wire (20 bytes a track) + labels ─▶ /ws ─▶ web/ (Svelte, MapLibre)
-                  └─▶ picture, health ─▶ /api/*  (JSON, for people and programs)
+    Source.views() ─▶ hub ─▶ wire (20 bytes a track, 21 where it shares) + labels ─▶ /ws ─▶ web/ (Svelte, MapLibre)
+                  └─▶ picture, health, partners ─▶ /api/*  (JSON, for people and programs)
 
 The host implements ``source.Source``; ``app.build`` makes the application of it, ``serve.serve`` runs it.
 Each step's views are encoded once, whatever the number of browsers. ``guard`` keeps other sites' pages out.
