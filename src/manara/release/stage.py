@@ -266,9 +266,9 @@ def _in_force(state: State, one: standing.Standing, book: Codebook, now_ns: int)
     """The agreement and its program in its present phase; None while it is suspended."""
     phase = standing.phase_at(one, now_ns)
     admitted = state.documents.get(one.agreement)
+    if phase <= Phase.WARNING_ONLY and one.recipient in state.channels:
+        channel.silence(state.channels[one.recipient])  # also that a track ended is said of a track
     if phase is Phase.SUSPENDED or admitted is None:
-        if one.recipient in state.channels:
-            channel.silence(state.channels[one.recipient])
         return None
     key = (one.agreement, int(phase))
     if key not in state.programs:

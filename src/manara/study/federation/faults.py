@@ -9,8 +9,10 @@ from manara.study.federation.chance import Chance
 from manara.study.federation.links import Weather
 
 LINES = ("drop", "delay", "duplicate", "corrupt", "partition", "oneway")
-MACHINES = ("crash", "kill", "full")
-KINDS = (*LINES, *MACHINES)
+MACHINES = ("crash", "kill", "full", "slow", "skew", "jump")
+PEOPLE = ("suspend", "phase", "recall", "revoke")
+PARTNERS = ("silent", "flood", "ghosts", "rewrite")
+KINDS = (*LINES, *MACHINES, *PEOPLE, *PARTNERS)
 QUIET_S = 45  # at the end nothing fails, so that everything can come
 BEGIN_S = 20
 PER_MINUTE = 3.0

@@ -14,11 +14,22 @@ import msgspec
 import numpy as np
 
 from manara.node.state import State
-from manara.records.inputs import Acknowledge, Answer, Arrived, Command, Effect, Input, Publish, Stepped
+from manara.records.inputs import (
+    Acknowledge,
+    Answer,
+    Answered,
+    Arrived,
+    Command,
+    Effect,
+    Input,
+    Publish,
+    Refused,
+    Stepped,
+)
 from manara.records.released import Entry
 from manara.records.tracks import Life
 from manara.study.federation.member import Member
-from manara.study.federation.papers import START_NS, Papers
+from manara.study.federation.papers import START_NS, WINDOW, Papers
 from manara.study.federation.permits import Permits
 from manara.study.federation.sea import Sea
 
@@ -28,6 +39,8 @@ NEES_LEAST = 500  # positions before the share means something
 NEES_EVERY = 5  # seconds
 TRACKS_PER_CRAFT = 4
 VIOLATIONS_MAX = 20
+WINDOW_SLACK = 40  # phases, recalls and warnings go on without a receipt
+ALARMS = ("behind", "rewritten", "split_view", "unproven", "size_beyond_log", "went_back")
 
 
 class Violation(NamedTuple):
@@ -57,6 +70,11 @@ class Invariants:
         self._logged: dict[tuple[str, str], int] = {}
         self._stepped: dict[str, dict[int, bytes]] = {}
         self._phases: dict[str, str] = {}
+        self._receipted: dict[str, int] = {}
+        self._revoked: dict[str, set[str]] = {}
+        self._forked: dict[str, dict[int, bytes]] = {}
+        self._alarmed: set[tuple[str, str]] = set()
+        self._expected: set[tuple[str, str]] = set()
 
     # What members tell
 
@@ -82,25 +100,32 @@ class Invariants:
             if node == one.id and heads.get(stream, 0) < count:
                 self._broken("acknowledged_lost", node, f"{stream}: {count} entries were told, the log has fewer")
 
+    def forked(self, liar: str, believed: dict[str, int]) -> None:
+        """A node goes on from a backup: whoever has believed more of its log than that must notice. ``believed``:
+        partner -> leaves."""
+        self.liars.add(liar)
+        self._expected |= {(one, liar) for one, size in believed.items() if size > 0}
+
     def performed(self, one: Member, effect: Effect) -> None:
         """An effect is done: from now on it counts as told."""
         if isinstance(effect, Publish):
             for entry in effect.entries:
                 self._logged[one.id, entry.stream] = entry.offset + 1
-        elif isinstance(effect, Acknowledge):
+        elif isinstance(effect, Acknowledge) and one.id not in self.liars:
             said = msgspec.json.decode(effect.statement)
             if said["type"] == "receipt":
                 self._receipt(one, said)
 
     def stepped(self, one: Member, inputs: tuple[Input, ...], before: dict[str, int], after: Stepped[State]) -> None:
         """Each step, also those of a replay."""
-        self._taken(one, inputs, before, after.state)
         entries = [entry for e in after.effects if isinstance(e, Publish) for entry in e.entries]
         known = self._stepped.setdefault(one.id, {})
         digest = _digest_of(entries)
         sequence = after.state.sequence
         if one.id in self.liars:
+            self._lied(entries)
             return
+        self._taken(one, inputs, before, after.state)
         if sequence in known:
             if known[sequence] != digest:
                 self._broken("replay", one.id, f"step {sequence} told something else when it was run again")
@@ -113,6 +138,13 @@ class Invariants:
         self._picture(one, after)
 
     # One by one
+
+    def _lied(self, entries: Iterable[Entry]) -> None:
+        """What a liar tells in the place of what it told before."""
+        for entry in entries:
+            told, head = self._published.get(entry.stream, []), _hash(entry.head)
+            if entry.offset >= len(told) or told[entry.offset][0] != head:
+                self._forked.setdefault(entry.stream, {})[entry.offset] = head
 
     def _taken(self, one: Member, inputs: Iterable[Input], before: dict[str, int], after: State) -> None:
         """Entries that this step took: each once, in order, and the one that was published there."""
@@ -143,18 +175,39 @@ class Invariants:
             if came.partner not in self.liars:
                 self._broken("not_published", one.id, f"{came.stream}: entry {came.offset} was never published")
             return
+        if self._forked.get(came.stream, {}).get(came.offset) == head:
+            self._both(one, came.stream)
+            return
         told_head, told_rows = published[came.offset]
         if head != told_head or (came.blocks and _hash(*(b.rows for b in came.blocks)) != told_rows):
             self._broken("not_published", one.id, f"{came.stream}: entry {came.offset} is not what was published")
         for why in self.permits.known(came, one.id, self.liars):
             self._broken("never_to", one.id, f"{came.stream}: {why}")
 
+    def _both(self, one: Member, stream: str) -> None:
+        """A node that took an entry of a rewritten log must not have taken one that it replaced."""
+        forked, published = self._forked[stream], self._published.get(stream, [])
+        for offset, head in enumerate(self._applied[one.id, stream]):
+            there = offset < len(published) and published[offset][0] == head
+            if there and forked.get(offset, head) != head:
+                self._broken("split_view", one.id, f"{stream}: it believed both histories, from entry {offset} on")
+                return
+
     def _followed(self, one: Member, inputs: Iterable[Input], effects: Iterable[Effect]) -> None:
         """Phases, by what persons' statements were answered."""
         done = {e.name for e in effects if isinstance(e, Answer) and not e.refusal}
+        revoked = set(self._revoked.get(one.id, ()))
         for said in inputs:
+            if isinstance(said, Answered):
+                self._receipted[said.stream] = max(said.next, self._receipted.get(said.stream, 0))
+                if said.partner in revoked:
+                    self._broken("revoked", one.id, f"a receipt of {said.partner} was taken, whose key is revoked")
+            if isinstance(said, Refused) and said.why in ALARMS:
+                self._alarmed.add((one.id, said.partner))
             if isinstance(said, Command) and said.name in done:
                 statement = msgspec.json.decode(msgspec.json.decode(said.envelope)["statement"])
+                if statement["type"] == "key.rotate":
+                    self._revoked.setdefault(one.id, set()).add(statement["partner"])
                 direction = self.permits.direction(statement.get("agreement", ""))
                 if direction.partition(">")[0] != one.id:
                     continue
@@ -171,6 +224,10 @@ class Invariants:
         told.append((_hash(entry.head), _hash(*(b.rows for b in entry.blocks))))
         if ">" not in entry.stream:
             return
+        if entry.offset - self._receipted.get(entry.stream, 0) > WINDOW + WINDOW_SLACK:
+            self._broken(
+                "window", one.id, f"{entry.stream}: {entry.offset} told, {self._receipted.get(entry.stream)} signed"
+            )
         self.rows += sum(len(b.rows) // b.width for b in entry.blocks if b.table)
         for invariant, why in self.permits.entry(entry, self._phases.get(entry.stream, ""), now_ns, self.liars):
             self._broken(invariant, one.id, f"{entry.stream} {entry.offset}: {why}")

@@ -155,7 +155,9 @@ class Member:
         self.config = NodeConfig(name=name, partner=name, feeds=feeds, capacity=512, stale_s=60.0, never_to=never)
         self.spool: dict[str, Command] = {}
         self.skew_ns = self.machine_ns = self.lives = self.down = 0
-        self.torn = True
+        self.torn, self.every = True, 1
+        self.ghosts, self.silent = 0, False
+        self._backup: dict[str, SimDisk] = {}
         self._store: Store | None = None
         self.runner: Runner[node.State] | None = None
         self._forget()
@@ -219,6 +221,18 @@ class Member:
             disk.power_on(torn=self.torn)
         self.down = ticks or self.chance.integer(0, 8)
         self.lives += 1
+
+    def backup(self) -> None:
+        """Somebody copies its disks."""
+        self._backup = {name: disk.copy(self.power) for name, disk in self.disks.items()}
+
+    def restore(self) -> bool:
+        """Somebody puts the copy in the place of what it has; False when there is none."""
+        if not self._backup:
+            return False
+        self.die(2)
+        self.disks, self._backup = self._backup, {}
+        return True
 
     def _open(self) -> bool:
         key = self.papers.keys[f"{self.id}/ledger"]

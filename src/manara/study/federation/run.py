@@ -7,21 +7,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from manara.records.inputs import Command
 from manara.release import statements
-from manara.study.federation import faults, sea
+from manara.study.federation import faults, sea, trouble
+from manara.study.federation.caller import Caller
 from manara.study.federation.chance import Chance
 from manara.study.federation.faults import Fault
 from manara.study.federation.invariants import Invariants, Violation
-from manara.study.federation.links import Line, Sent, Weather
+from manara.study.federation.links import Line
 from manara.study.federation.member import Host, Member
 from manara.study.federation.papers import RING, STAR, START_NS, Papers, make, people
 
 S = 1_000_000_000
-PATIENCE_S = 10.0  # until a request counts as lost
 SETTLED_S = 15  # what was told so long before the end must have come
 
 
@@ -64,56 +63,6 @@ class Outcome:
     beyond: int
 
 
-class Caller:
-    """What a node wants of another: its stream, and that it takes receipts and statements."""
-
-    def __init__(self, me: Member, other: Member, there: Line, back: Line) -> None:
-        self.me, self.other, self.there, self.back = me, other, there, back
-        self._number = 0
-        self._asked: tuple[int, int, float] | None = None  # number, first offset, since
-        self._posted: tuple[int, float] | None = None
-
-    def ask(self, now_s: float) -> None:
-        """Send what is due."""
-        if not self.me.alive:
-            self._asked = self._posted = None
-            return
-        if self._asked is None or now_s - self._asked[2] > PATIENCE_S:
-            self._number += 1
-            stream, first, size = self.me.wanted(self.other.id)
-            self._asked = self._number, first, now_s
-            self.there.send(Sent("pull", self._number, stream, first, size), now_s)
-        queue = self.me.outgoing.get(self.other.id)
-        if queue and (self._posted is None or now_s - self._posted[1] > PATIENCE_S):
-            self._number += 1
-            self._posted = self._number, now_s
-            self.there.send(Sent("post", self._number, queue[0][0], body=queue[0][1]), now_s)
-
-    def serve(self, now_s: float) -> None:
-        """The other side answers what has come to it."""
-        for one in self.there.arrived(now_s):
-            if not self.other.alive:
-                continue
-            if one.kind == "pull":
-                body = self.other.serve(self.me.id, one.stream, one.first, one.size)
-                self.back.send(one._replace(kind="answer", body=body), now_s)
-            elif isinstance(one.body, bytes):
-                why = self.other.hear(self.me.id, one.stream, one.body)
-                self.back.send(Sent("ack", one.number, body=why), now_s)
-
-    def take(self, now_s: float) -> None:
-        """What came back."""
-        for one in self.back.arrived(now_s):
-            if not self.me.alive:
-                continue
-            if one.kind == "answer" and self._asked is not None:
-                first, self._asked = self._asked[1], None
-                self.me.answered(self.other.id, first, one.body)
-            elif one.kind == "ack" and self._posted is not None and one.number == self._posted[0]:
-                self._posted = None
-                del self.me.outgoing.get(self.other.id, [])[:1]
-
-
 class Federation:
     """Members, lines, sea and whoever looks on, for one setting."""
 
@@ -131,6 +80,7 @@ class Federation:
             there, back = (Line(Chance(f"{setting.seed}/{direction}/{way}")) for way in ("there", "back"))
             me, other = self.members[names.index(b)], self.members[names.index(a)]
             self.callers.append(Caller(me, other, there, back))
+        self.chance = Chance(f"{setting.seed}/trouble")
         self.plan = setting.plan()
         self.heads: dict[str, int] = {}
 
@@ -152,11 +102,17 @@ class Federation:
         self.watch.second, pace_s = second, self.setting.pace_s
         for one in self.plan:
             if second - pace_s < one.begin_s <= second:
-                self._begin(one)
+                trouble.begin(self, one)
             if second - pace_s < one.end_s <= second:
-                self._end(one)
+                trouble.end(self, one)
+            if one.begin_s <= second < one.end_s:
+                trouble.lasting(self, one)
         for k, member in enumerate(self.members):
-            heard = list(enumerate(sea.documents(self.sea, k, second, pace_s, self._noise[k])))
+            if second // pace_s % member.every:
+                continue
+            span_s = pace_s * member.every
+            heard = list(enumerate(sea.documents(self.sea, k, second, span_s, self._noise[k])))
+            heard += [(0, sea.ghosts(member.ghosts, second, self._noise[k]))]
             member.tick(START_NS + second * S + member.skew_ns, heard)
         for caller in self.callers:
             caller.ask(second)
@@ -176,39 +132,6 @@ class Federation:
 
     def _member(self, name: str) -> Member:
         return next(one for one in self.members if one.id == name)
-
-    def _between(self, a: Member, b: Member) -> Iterator[Line]:
-        """Lines that carry something from one to the other."""
-        for one in self.callers:
-            if (one.me, one.other) == (a, b):
-                yield one.there
-            if (one.other, one.me) == (a, b):
-                yield one.back
-
-    def _begin(self, fault: Fault) -> None:
-        a = self.members[fault.a]
-        if fault.kind in faults.LINES:
-            for line in self._ways(fault):
-                line.weather = faults.weather(fault)
-        elif fault.kind == "crash":
-            a.torn, a.power.cut_in = True, 1 + int(fault.size * 60)
-        elif fault.kind == "kill":
-            a.torn, a.power.cut_in = False, 1 + int(fault.size * 60)
-        elif fault.kind == "full":
-            a.power.full = True
-
-    def _end(self, fault: Fault) -> None:
-        if fault.kind in faults.LINES:
-            for line in self._ways(fault):
-                line.weather = Weather()
-        elif fault.kind == "full":
-            self.members[fault.a].power.full = False
-
-    def _ways(self, fault: Fault) -> Iterator[Line]:
-        a, b = self.members[fault.a], self.members[fault.b]
-        yield from self._between(a, b)
-        if fault.kind != "oneway":
-            yield from self._between(b, a)
 
     def _outcome(self, second: int) -> Outcome:
         watch = self.watch

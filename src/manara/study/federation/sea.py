@@ -105,15 +105,31 @@ def documents(sea: Sea, node: int, second: int, pace_s: int, chance: Chance) -> 
         lats = np.degrees(lat[heard] + north / 6_357_000.0).tolist()
         lons = np.degrees(lon[heard] + east / (6_381_700.0 * np.cos(lat[heard]))).tolist()
         rows = [_feature(sea, k, *where) for k, *where in zip(heard.tolist(), lats, lons, strict=True)]
-        yield b'{"type":"FeatureCollection","features":[' + b",".join(rows) + b"]}\n" if rows else b""
+        yield _whole(rows)
+
+
+def ghosts(n: int, second: int, chance: Chance) -> bytes:
+    """Craft that there are not, as a liar hears them: they stand here and there and drift."""
+    rows = []
+    for k in range(n if second % PERIOD_S == 0 else 0):
+        lat, lon = (24.0 + (k % 7 - 3) * 0.2 + second * 1e-4, 61.0 + (k % 9 - 4) * 0.2)
+        jitter = 1e-4 * chance.between(-1.0, 1.0)
+        rows.append(_said(f'"icao24":"{0xDF0000 + k:06x}"', "aircraft", lat + jitter, lon))
+    return _whole(rows)
+
+
+def _whole(rows: list[bytes]) -> bytes:
+    return b'{"type":"FeatureCollection","features":[' + b",".join(rows) + b"]}\n" if rows else b""
 
 
 def _feature(sea: Sea, k: int, lat: float, lon: float) -> bytes:
     number = int(sea.identity[k]) & 0xFFFFFFFFFF
     if sea.domain[k] == Domain.AIR:
-        who, kind = f'"icao24":"{number:06x}"', "aircraft"
-    else:
-        who, kind = f'"mmsi":"{number:09d}"', "vessel"
+        return _said(f'"icao24":"{number:06x}"', "aircraft", lat, lon)
+    return _said(f'"mmsi":"{number:09d}"', "vessel", lat, lon)
+
+
+def _said(who: str, kind: str, lat: float, lon: float) -> bytes:
     return (
         f'{{"type":"Feature","geometry":{{"type":"Point","coordinates":[{lon:.7f},{lat:.7f}]}},'
         f'"properties":{{{who},"kind":"{kind}","sigma_m":{SIGMA_M}}}}}'
