@@ -54,9 +54,9 @@ async def door(made, agreed=("belora", "corvia"), **changes):
         head = Head(kind="heartbeat", stream=f"arvena>{other}", offset="0", time_ns=str(NOW))
         one.log.publish(NOW, len(one.log.heads()) + 1, (Entry(head.stream, 0, heads.encode(head)),))
     run = asyncio.get_running_loop().create_task(one.run())
-    while one.server is None or one.server._server is None:
+    while one.door.server is None or one.door.server._server is None:
         await asyncio.sleep(0.01)
-    port = one.server._server.sockets[0].getsockname()[1]
+    port = one.door.server._server.sockets[0].getsockname()[1]
     try:
         yield one, port
     finally:
@@ -122,7 +122,7 @@ def test_statements_that_no_step_takes_do_not_pile_up(made):
             for k in range(1_000):
                 text = statements.canonical(statements.HoldLift(name="x", nonce=f"{k:032x}", reason="r" * 900))
                 signed = statements.signed(text, own.public(), own.sign, node="belora")
-                held.append(await one._hear("belora", "statement", statements.envelope(text, [signed])))
+                held.append(await one.door.hear("belora", "statement", statements.envelope(text, [signed])))
             return len(one._waiting), held[0], held[-1]
 
     waiting, first, last = asyncio.run(flood())

@@ -15,9 +15,10 @@ from tests.doubles.two_processes import free_port, sea
 from manara.exercise import partners
 from manara.host import commands
 from manara.host.clock import WallClock
+from manara.host.door import BUSY, HEARD_MAX
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running
-from manara.host.sharing import BUSY, HEARD_MAX, Sharing
+from manara.host.sharing import Sharing
 from manara.node.durable.outbox import effect_id
 from manara.records.config import NodeConfig
 from manara.records.inputs import Answer, Answered, Command, Directed, LinkState, Publish, Published, Stepped, Views
@@ -169,17 +170,17 @@ def test_no_step_runs_while_something_is_owed_and_the_desk_says_why():
 def test_who_may_fetch_is_known_by_the_certificate(share, kit):
     prints = {name: kit.directory.partner(name).tls_sha256 for name in ("arvena", "belora", "corvia")}
     one = share("arvena", never_to=("corvia",))
-    assert one._admit("00" * 32) == "unknown_certificate"
-    assert one._admit("") == "unknown_certificate"
-    assert one._admit(prints["arvena"]) == "unknown_certificate", "nobody else has our own certificate"
-    assert one._admit(prints["belora"]) == "no_agreement"
+    assert one.door.admit("00" * 32) == "unknown_certificate"
+    assert one.door.admit("") == "unknown_certificate"
+    assert one.door.admit(prints["arvena"]) == "unknown_certificate", "nobody else has our own certificate"
+    assert one.door.admit(prints["belora"]) == "no_agreement"
     one.shown(standings("arvena>belora", "arvena>corvia"))
-    admitted = one._admit(prints["belora"])
+    admitted = one.door.admit(prints["belora"])
     assert admitted.partner == "belora"
     assert admitted.streams == {"arvena>belora", "arvena>belora/backfill"}
-    assert one._admit(prints["corvia"]) == "no_agreement", "never_to is nobody's business but ours"
+    assert one.door.admit(prints["corvia"]) == "no_agreement", "never_to is nobody's business but ours"
     one.shown(standings("arvena>belora", revoked=(prints["belora"],)))
-    assert one._admit(prints["belora"]) == "revoked"
+    assert one.door.admit(prints["belora"]) == "revoked"
 
 
 def receipt(made: partners.Made, node: str, stream: str = "arvena>belora") -> bytes:
@@ -195,11 +196,11 @@ def test_row_21_a_receipt_counts_only_from_the_partner_that_signed_it(share, kit
 
     async def hear() -> list[str]:
         return [
-            await one._hear("belora", "receipt", sound),
-            await one._hear("corvia", "receipt", sound),
-            await one._hear("belora", "receipt", receipt(kit, "corvia")),
-            await one._hear("belora", "receipt", sound.replace(b"7", b"8")),
-            await one._hear("belora", "receipt", b"{"),
+            await one.door.hear("belora", "receipt", sound),
+            await one.door.hear("corvia", "receipt", sound),
+            await one.door.hear("belora", "receipt", receipt(kit, "corvia")),
+            await one.door.hear("belora", "receipt", sound.replace(b"7", b"8")),
+            await one.door.hear("belora", "receipt", b"{"),
         ]
 
     heard = asyncio.run(hear())
@@ -215,7 +216,7 @@ def test_what_one_partner_hands_in_is_bounded_until_a_step_takes_it(share, kit):
     sound = receipt(kit, "belora")
 
     async def hear(many: int) -> list[str]:
-        return [await one._hear("belora", "receipt", sound) for _ in range(many)]
+        return [await one.door.hear("belora", "receipt", sound) for _ in range(many)]
 
     heard = asyncio.run(hear(HEARD_MAX + 20))
     assert heard.count("") <= HEARD_MAX

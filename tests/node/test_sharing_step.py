@@ -221,3 +221,12 @@ def test_what_came_is_in_the_log_of_who_got_it(warm):
     ends = [(int(one["first"]), int(one["next"])) for one in received]
     assert all(a[1] == b[0] for a, b in itertools.pairwise(ends)), "no gap, no overlap"
     assert any("signatures" in one for one in said), "and the statements of persons"
+
+
+def test_what_was_logged_before_a_suspension_is_cut_off_there(warm):
+    two = warm.copy()
+    suspend(two, "arvena.operational")
+    two["arvena"].hear(two["arvena"].now_ns + 1, [])
+    (place,) = [int(head.offset) for head, _ in frames(two) if head.phase == "suspended"]
+    assert two["arvena"].views.cut == {STREAM: place}
+    assert two.copy()["arvena"].state.ledger.cut == {STREAM: place}

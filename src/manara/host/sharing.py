@@ -15,20 +15,18 @@ import asyncio
 import hashlib
 import random
 import secrets
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from manara.host import backfill, bounds, commands, directory, keys, retention, tls
+from manara.host import backfill, commands, directory, keys, retention, tls
 from manara.host.disk import FolderDisk
+from manara.host.door import BUSY, Door
 from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import LinkClient, Peer, Unreachable
 from manara.host.link_memory import FolderMemory
-from manara.host.link_server import Admitted, Desks, LinkServer
 from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received
@@ -43,7 +41,6 @@ from manara.records.directory import Partner
 from manara.records.inputs import (
     Acknowledge,
     Answer,
-    Answered,
     Arrived,
     Command,
     Directed,
@@ -58,14 +55,11 @@ from manara.records.inputs import (
     Views,
 )
 from manara.release import standing, statements
-from manara.release.statements import Receipt, Verified
 
 SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
 END_NS = (1 << 63) - 1
 WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
-HEARD_MAX = 256  # envelopes of one partner that wait for a step
-BUSY = "busy"  # said to a partner beyond that: it tries again
 OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
 
 
@@ -126,8 +120,8 @@ class Sharing:
         for partner in self._others():
             if partner.witness_key and partner.url and partner.tls_certificate:
                 self.witnessing.expect(witness_name(partner.id))
-        self._told = set(self.log.heads())  # streams that have an entry
         self.room = backfill.Room(self.log.heads)
+        self.door = Door(config, self.listed.directory, self.log, self.witness, self.room, self._offer_one, now_ns)
         self._gaps = backfill.Gaps()
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
@@ -136,13 +130,11 @@ class Sharing:
         self._standings = standing.init()
         self._waiting: list[Input] = [Directed(self.listed.sha256, self.listed.text, now_ns())]
         self._waiting_bytes = 0
-        self._heard: Counter[str] = Counter()  # partner -> envelopes that no step has taken yet
         self._taken: set[str] = set()
         self._owed: list[Effect] = []
         self._outgoing: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
         self._clients: dict[str, LinkClient] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.server: LinkServer | None = None
 
     # The step's side
 
@@ -150,7 +142,7 @@ class Sharing:
         """Everything since the last call, in order."""
         taken, self._waiting = self._waiting, []
         self._waiting_bytes = 0
-        self._heard.clear()
+        self.door.taken()
         return taken
 
     def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
@@ -179,8 +171,7 @@ class Sharing:
             self._standings = standing.load(msgspec.json.decode(views.standings))
             commands.publish(self.folder, self._standings)
             self._keep_holds()
-            if self.server is not None:
-                self.server.review()
+        self.door.shown(views, self._standings, changed)
 
     def _sweep(self, dry: bool) -> tuple[retention.Swept, ...]:
         return self.sweeper.run(self._now_ns(), dry)
@@ -223,7 +214,7 @@ class Sharing:
             )
             self.witnessing.wait()
             told = self.log.publish(effect.tick_ns, effect.effect_id, effect.entries)
-            self._told |= {one.stream for one in effect.entries}
+            self.door.told |= {one.stream for one in effect.entries}
             self._later(self._published, told)
         elif isinstance(effect, Answer):
             commands.answer(self.folder, effect.name, effect.refusal, effect.detail)
@@ -264,8 +255,7 @@ class Sharing:
 
     def _published(self, told: Input) -> None:
         self._waiting.append(told)  # news for the next tick: nobody is woken for it
-        if self.server is not None:
-            self.server.wake()
+        self.door.wake()
 
     def _quietly(self, one: Input) -> None:
         """News for the next tick: nobody is woken for it."""
@@ -282,7 +272,7 @@ class Sharing:
         self._loop = asyncio.get_running_loop()
         try:
             if self.config.link_listen:
-                await self._open_door()
+                await self.door.open(self.keys)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._spool(), name="commands")
                 tasks.create_task(retention.keep(self.folder, self._sweep, self._swept), name="retention")
@@ -292,8 +282,7 @@ class Sharing:
                 self._ask_neutral(tasks)
                 tasks.create_task(backfill.keep(self._history()), name="history")
         finally:
-            if self.server is not None:
-                await self.server.close()
+            await self.door.close()
             if self._session is not None:
                 await self._session.close()
             self._loop = None
@@ -304,14 +293,6 @@ class Sharing:
         self.received.close()
         for disk in self._disks:
             disk.close()
-
-    async def _open_door(self) -> None:
-        host, port = bounds.link_address(self.config.link_listen, "link_listen")
-        desks = Desks(self._admit, self._hear, self._cosign, self.log.tile)
-        self.server = LinkServer(self.log, desks, self._now_ns)
-        pinned = [one.tls_certificate for one in self._others() if one.tls_certificate]
-        context = tls.server_context(self.keys.tls_certificate, self.keys.tls_key, pinned, self.server.handshakes)
-        await self.server.open(host, port, context)
 
     def _history(self) -> backfill.Node:
         """What a replay for a new recipient needs of this node."""
@@ -381,42 +362,6 @@ class Sharing:
     def _others(self) -> list[Partner]:
         return [one for one in self.listed.directory.partners if one.id != self.config.partner]
 
-    def _admit(self, fingerprint: str) -> Admitted | str:
-        """Who may fetch: a partner of the directory, by its certificate, that has an agreement with us in either
-        direction, or to whom rule 0 has told something; it stands above ``never_to``."""
-        found = next((one for one in self._others() if one.tls_sha256 == fingerprint), None)
-        if found is None:
-            return "unknown_certificate"
-        if fingerprint in self._standings.revoked:
-            return "revoked"
-        ours, theirs = f"{self.config.partner}>{found.id}", f"{found.id}>{self.config.partner}"
-        agreed = ours in self._standings.agreements or theirs in self._standings.agreements
-        if ours not in self._told and (found.id in self.config.never_to or not agreed):
-            return "no_agreement"  # never_to is nobody's business but ours
-        return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
-
-    async def _hear(self, partner: str, kind: str, envelope: bytes) -> str:
-        """A receipt or a statement that a partner handed in; "" when it goes to the step, else why not."""
-        found = statements.verify(envelope, self.listed.directory)
-        if not isinstance(found, Verified):
-            return found.why
-        used = {one.agreement_key for one in self._others() if one.id in found.nodes}
-        if used & set(self._standings.revoked):
-            return "revoked"
-        if self._heard[partner] >= HEARD_MAX:
-            return BUSY
-        if kind == "receipt":
-            said = found.statement
-            if not isinstance(said, Receipt) or found.nodes != (partner,):
-                return "not_a_receipt"
-            self.room.signed(said.stream, int(said.next))
-            self._offer_one(Answered(partner, said.stream, int(said.next), envelope, self._now_ns()))
-        else:
-            name = f"from-{partner}-{found.sha256[:16]}"
-            self._offer_one(Command(name, envelope, self._now_ns()))
-        self._heard[partner] += 1
-        return ""
-
     async def _spool(self) -> None:
         while True:
             for one in await asyncio.to_thread(commands.take, self.folder, self._now_ns(), frozenset(self._taken)):
@@ -452,13 +397,6 @@ class Sharing:
                     pause_s = min(2 * pause_s, 30.0)
                     if kind == "receipt" and not queue.empty():
                         break  # a newer one says more
-
-    async def _cosign(self, partner: str, body: bytes) -> tuple[int, bytes]:
-        """A partner's log asks us to witness it."""
-        said = await asyncio.to_thread(self.witness.add_checkpoint, body, time.time_ns())
-        if said.why:
-            self._offer_one(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
-        return said.status, said.body
 
     # What the client asks of the node (Door) and of the store (Memory)
 

@@ -21,13 +21,14 @@ WITNESSES_MAX = 256
 class State:
     """``next``: stream -> offset of its next entry; an offset is never skipped and never given twice. ``size``,
     ``root``: of the log after the last tick that the host told of; ``cosigned``: witness -> the largest size that it
-    has cosigned."""
+    has cosigned; ``cut``: stream -> the place of its last suspension."""
 
     next: dict[str, int] = field(default_factory=dict)
     leaf: int = -1
     size: int = 0
     root: bytes = b""
     cosigned: dict[str, int] = field(default_factory=dict)
+    cut: dict[str, int] = field(default_factory=dict)
 
 
 def init() -> State:
@@ -78,9 +79,11 @@ def dump(state: State) -> dict[str, Any]:
         "size": state.size,
         "root": state.root,
         "cosigned": dict(state.cosigned),
+        "cut": dict(state.cut),
     }
 
 
 def load(plain: Mapping[str, Any]) -> State:
     """Take what ``dump`` gave."""
-    return State(**{**plain, "next": dict(plain["next"]), "cosigned": dict(plain["cosigned"])})
+    kept = {"cut": {}, **plain}
+    return State(**{**kept, "cut": dict(kept["cut"]), "next": dict(plain["next"]), "cosigned": dict(plain["cosigned"])})

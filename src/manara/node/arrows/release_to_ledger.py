@@ -122,6 +122,8 @@ def _done(one: Erased) -> bytes:
 def _entry(state: ledger.State, released: release.State, told: Told, now_ns: int) -> Entry:
     """One frame at its place; padded to the size of its stream where the agreement asks for it."""
     offset = ledger.place(state, told.stream)
+    if told.kind == "phase" and told.phase == "suspended":
+        state.cut[told.stream] = offset  # what lies before and was not fetched is not given any more
     shape = tuple((one.table, one.width, _count(one)) for one in told.blocks)
     head = Head(
         kind=told.kind,

@@ -56,6 +56,8 @@ def views(
         warned=seen.warned,
         partners=_partners(shared, now_ns),
         reading={name: one.next for name, one in shared.link.reading.items()},
+        signed=dict(shared.link.answered),
+        cut=dict(shared.ledger.cut),
         standings=msgspec.json.encode(standing.dump(shared.release.standings)) if shared.release.own else b"",
         log_size=shared.ledger.size,
         witnessed=ledger.witnessed(shared.ledger, release.quorum(shared.release)),
