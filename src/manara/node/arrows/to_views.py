@@ -60,7 +60,7 @@ def views(
         cut=dict(shared.ledger.cut),
         standings=msgspec.json.encode(standing.dump(shared.release.standings)) if shared.release.own else b"",
         log_size=shared.ledger.size,
-        witnessed=ledger.witnessed(shared.ledger, release.quorum(shared.release)),
+        witnessed=ledger.witnessed(shared.ledger, max(1, release.quorum(shared.release))),
     )
 
 
