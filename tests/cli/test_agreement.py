@@ -207,7 +207,7 @@ def test_bad_persons_keys_and_nodes_are_said_in_one_line(config, capsys):
         ([str(config), "--person", "arvena.ghost", "--key", key], "not in the directory"),
         ([str(config), "--person", "a", "--person", "b", "--key", key], "2 persons and 1 keys"),
         ([str(config), "--person", "arvena.minister", "--key", folder], "a key is a file"),
-        ([folder, "--person", "arvena.minister", "--key", key], "give --directory"),
+        ([folder, "--person", "arvena.minister", "--key", key], "give the node's configuration"),
         ([str(bare), "--person", "arvena.minister", "--key", key], "no partner"),
     ):
         assert main([*base, *words]) == 2

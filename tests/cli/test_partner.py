@@ -199,6 +199,72 @@ def test_a_row_that_cannot_be_makes_no_key(tmp_path, capsys):
         assert not (tmp_path / "new.key").exists()
 
 
+def test_without_a_directory_it_says_what_begins_one(pair, capsys):
+    config, _ = pair
+    place = config.parent / "directory.toml"
+    words = ("--person", "arvena.chief", "--name", "C", "--capacity", "policy", "--directory", place)
+    assert run("key", config.parent / "c.key", *words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "there is no directory yet" in said
+    assert not (config.parent / "c.key").exists()
+    told = re.search(r"manara (partner invite .*?),", said)[1].replace("CONFIG.toml", str(config))
+    assert main(told.replace("CARD", str(config.parent / "first.card")).split()) == 0, "what it says to do works"
+    assert run("key", config.parent / "c.key", *words) == 0
+
+
+def test_a_card_says_whom_it_names(pair, capsys):
+    a, b = pair
+    assert run("invite", a, "--out", a.parent / "none.card") == 0
+    said = capsys.readouterr()
+    assert "names no person" in said.err
+    words = ("--person", "arvena.chief", "--name", "C", "--capacity", "policy")
+    assert run("key", a.parent / "c.key", *words, "--directory", a.parent / "directory.toml") == 0
+    capsys.readouterr()
+    assert run("invite", a, "--out", a.parent / "one.card") == 0
+    said = capsys.readouterr()
+    assert "it names arvena.chief" in said.out
+    assert not said.err
+    assert run("join", b, a.parent / "one.card", "--reply", b.parent / "reply.card") == 0
+    assert "reply.card names no person" in capsys.readouterr().err
+
+
+# The address on the card
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "0", "[0:0::0]"])
+def test_a_card_bears_no_address_that_nobody_can_call(pair, capsys, host):
+    config, _ = pair
+    config.write_text(config.read_text().replace("127.0.0.1:7001", f"{host}:7001"))
+    assert run("invite", config, "--out", config.parent / "a.card") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"link_listen = 'https://{host}:7001'" in said
+    assert "link_url" in said
+    assert not (config.parent / "a.card").exists()
+    config.write_text(config.read_text() + 'link_url = "https://arvena.example:443"\n')
+    assert run("invite", config, "--out", config.parent / "a.card") == 0
+    assert meeting.read(config.parent / "a.card")[1].partner.url == "https://arvena.example:443"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('7001"', '7001"\nlink_url = "https://0.0.0.0:1"', "link_url = 'https://0.0.0.0:1' is no address that"),
+        ('7001"', '7001"\nlink_url = "arvena.example"', "is no address of a link"),
+        ('link_listen = "https://127.0.0.1:7001"', 'link_url = "https://a.example:1"', "and link_listen is not"),
+        (":7001", ":0", "is no address that a partner can call"),
+    ],
+)
+def test_an_address_that_cannot_be_is_said_with_its_key(pair, capsys, old, new, says):
+    config, _ = pair
+    config.write_text(config.read_text().replace(old, new))
+    assert run("invite", config, "--out", config.parent / "a.card") == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+
+
 # Parting
 
 

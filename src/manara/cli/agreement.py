@@ -1,4 +1,4 @@
-"""manara agreement: read, sign, put in force, suspend and resume what one partner lets another have."""
+"""manara agreement: read, sign, put in force, suspend, resume and recall what one partner lets another have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manara.cli import agreement_rules, arguments, handing
+from manara.cli import agreement_recall, agreement_rules, arguments, handing
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add(commands: arguments.Commands) -> None:
     submit.add_argument("--json", action="store_true", help="the answer as JSON")
     submit.set_defaults(run=run_submit)
     for more in (
+        agreement_recall.add,
         agreement_rules.add_check,
         agreement_rules.add_explain,
         agreement_rules.add_diff,
@@ -183,15 +184,8 @@ def _statement(args: argparse.Namespace, at: Home, admitted: Admitted) -> AnySta
     if args.what == "phase":
         return ChangePhase(agreement=sha256, phase=args.phase, after=after, nonce=nonce)
     if args.what == "resume":
-        return Resume(agreement=sha256, phase=args.phase, reason=_reason(args), after=after, nonce=nonce)
-    return Suspend(agreement=sha256, reason=_reason(args), after=after, nonce=nonce)
-
-
-def _reason(args: argparse.Namespace) -> str:
-    said = str(args.reason)
-    if len(said) > 1_000 or not said.isprintable():
-        raise BadInput("is longer than a thousand signs, or holds some that are not seen", "--reason")
-    return said
+        return Resume(agreement=sha256, phase=args.phase, reason=handing.reason(args), after=after, nonce=nonce)
+    return Suspend(agreement=sha256, reason=handing.reason(args), after=after, nonce=nonce)
 
 
 def second_opinion(args: argparse.Namespace, at: Home, admitted: Admitted) -> None:

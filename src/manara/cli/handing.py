@@ -14,6 +14,7 @@ from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
     from manara.host.keys import Signer
+    from manara.records.config import NodeConfig
     from manara.records.directory import Directory
     from manara.release.document import Admitted
     from manara.release.standing import Standings
@@ -67,19 +68,66 @@ def home(args: argparse.Namespace) -> Home:
     from manara.host import config, directory
 
     if args.node.is_dir():
-        if args.directory is None:
-            raise BadInput("a folder names no directory", str(args.node), "give --directory, or the configuration")
-        listed = directory.load(args.directory).directory
-        return Home(args.node, args.directory, listed, "", ())
-    loaded = config.node_config(args.node)
+        known = _lived(args.node)
+        if known is None:
+            raise BadInput("no folder of a node that has run", str(args.node), "give the node's configuration")
+        loaded, folder = known, args.node
+    else:
+        loaded = config.node_config(args.node)
+        folder = args.node.parent / (loaded.folder or f"{loaded.name}.node")
     if not loaded.partner:
         raise BadInput("this node has no partner", str(args.node), "write partner = ... and directory = ...")
     path = args.directory or args.node.parent / (loaded.directory or "directory.toml")
-    folder = args.node.parent / (loaded.folder or f"{loaded.name}.node")
     listed = directory.load(path).directory
     if listed.partner(loaded.partner) is None:
         raise BadInput(f"{loaded.partner} is not in the directory", str(path), "see manara partner invite --help")
     return Home(folder, path, listed, loaded.partner, loaded.never_to)
+
+
+def _lived(folder: Path) -> NodeConfig | None:
+    """The configuration under which a node last ran in this folder. Its directory is looked for beside the folder."""
+    from manara.host import kept
+
+    return kept.read_config(folder) if (folder / kept.CONFIG_NAME).is_file() else None
+
+
+def time_ns(said: str, default: int, where: str) -> int:
+    """RFC 3339 as nanoseconds; the default for nothing said. Raises BadInput.
+
+    >>> time_ns("2026-11-01T00:00:00Z", 0, ""), time_ns("1970-01-01T02:00:00.5+02:00", 0, ""), time_ns("", 7, "")
+    (1793491200000000000, 500000000, 7)
+    """
+    from datetime import UTC, datetime, timedelta
+
+    if not said:
+        return default
+    try:
+        read = datetime.fromisoformat(said)
+        found = (read - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
+    except (ValueError, TypeError, OverflowError):  # TypeError: no zone was written
+        found = -1
+    if not 0 <= found < 1 << 63:
+        raise BadInput(f"not a time: {said[:40]!r}", where, "write 2026-11-01T00:00:00Z")
+    return found
+
+
+def utc(time_ns: int) -> str:
+    """A time for people, to the second.
+
+    >>> utc(1_793_491_200_000_000_000), utc((1 << 63) - 1)
+    ('2026-11-01T00:00:00Z', '2262-04-11T23:47:16Z')
+    """
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def reason(args: argparse.Namespace) -> str:
+    """What was said for the record. Raises BadInput where a statement could not carry it."""
+    said = str(args.reason)
+    if len(said) > 1_000 or not said.isprintable():
+        raise BadInput("is longer than a thousand signs, or holds some that are not seen", "--reason")
+    return said
 
 
 def signers(args: argparse.Namespace, directory: Directory) -> list[tuple[str, Signer]]:

@@ -100,13 +100,27 @@ def run_invite(args: argparse.Namespace) -> int:
     _, own, listed = _own(args.config)
     files.write_new(args.out, meeting.card(listed, own))
     print(f"{args.out}: send it to the other partner, over any channel; nothing in it is secret")
+    _tell_persons(args.out, listed, own)
     print("they answer with a card of their own, then: manara partner join CONFIG.toml REPLY --invitation", args.out)
     return 0
 
 
+def _tell_persons(path: Path, listed: Directory, own: str) -> None:
+    """A card that names nobody lets the other side check no signature of ours."""
+    there = [one.id for one in listed.persons if one.partner == own]
+    if there:
+        print(f"it names {', '.join(there)}")
+        return
+    print(
+        f"manara: {path} names no person: nobody of {own} can sign towards its reader. "
+        "Make people first (manara partner key), then another card",
+        file=sys.stderr,
+    )
+
+
 def _own(path: Path) -> tuple[NodeConfig, str, Directory]:
     """The configuration, the own id, and the directory with the own keys in it, written where they were missing."""
-    from manara.host import config, directory, keys, meeting
+    from manara.host import bounds, config, directory, keys, meeting
     from manara.records.directory import Directory as Empty
 
     loaded = config.node_config(path)
@@ -115,7 +129,7 @@ def _own(path: Path) -> tuple[NodeConfig, str, Directory]:
     place = _directory_path(path, loaded)
     before = directory.load(place).directory if place.exists() else Empty(version=0)
     found = keys.load_or_make(path.parent / loaded.keys, loaded.partner)
-    after = meeting.own_partner(before, loaded.partner, found, loaded.link_listen)
+    after = meeting.own_partner(before, loaded.partner, found, bounds.link_url(loaded, str(path)))
     if after is not before:
         directory.write(place, after)
         print(f"{place}: version {after.version}, with the keys of {loaded.partner}", file=sys.stderr)
@@ -175,6 +189,7 @@ def _pair(args: argparse.Namespace, listed: Directory, own: str, theirs: bytes, 
     ours = meeting.card(listed, own, theirs)
     files.write_new(args.reply, ours)
     print(f"{args.reply}: send it back")
+    _tell_persons(args.reply, listed, own)
     return theirs, ours
 
 
@@ -208,9 +223,9 @@ def _partings(args: argparse.Namespace, at: Home) -> list[AnyStatement]:
     from manara.release import standing
     from manara.release.statements import KeyRotate, Recall, Suspend
 
-    now = commands.standings(at.folder)
+    now, reason = commands.standings(at.folder), handing.reason(args)
     made: list[AnyStatement] = [
-        Suspend(agreement=one.agreement, reason=args.reason, after=one.last, nonce=handing.nonce())
+        Suspend(agreement=one.agreement, reason=reason, after=one.last, nonce=handing.nonce())
         for one in now.agreements.values()
         if {one.releaser, one.recipient} == {at.own, args.partner} and one.phase != "suspended"
     ]
@@ -220,7 +235,7 @@ def _partings(args: argparse.Namespace, at: Home) -> list[AnyStatement]:
             stream=stream,
             tracks=("all",),
             to_ns=str((1 << 63) - 1),  # whatever the clocks say
-            reason=args.reason,
+            reason=reason,
             after=now.heads.get(f"recall/{stream}", ""),
             nonce=handing.nonce(),
         )
@@ -236,6 +251,20 @@ def _partings(args: argparse.Namespace, at: Home) -> list[AnyStatement]:
 
 def _fields(one: AnyStatement) -> dict[str, str]:
     return {name: getattr(one, name) for name in one.__struct_fields__}
+
+
+def _register(path: Path, home: str) -> Directory:
+    """The directory that the person is written into. Raises BadInput where it is missing: only an invitation can begin
+    it, with the keys of the partner's node."""
+    from manara.host import directory
+
+    if not path.exists():
+        first = "it begins with: manara partner invite CONFIG.toml --out CARD, and then this command again"
+        raise BadInput("there is no directory yet", str(path), first)
+    listed = directory.load(path).directory
+    if listed.partner(home) is None:
+        raise BadInput(f"{home} is not in the directory", str(path), "see manara partner invite --help")
+    return listed
 
 
 def run_key(args: argparse.Namespace) -> int:
@@ -257,12 +286,10 @@ def run_key(args: argparse.Namespace) -> int:
         capacity=args.capacity,
         key="0" * 64,
     )
-    listed = directory.load(args.directory).directory if args.directory else None
+    listed = _register(args.directory, home) if args.directory else None
     persons = (*listed.persons, person) if listed else (person,)
     trial = msgspec.structs.replace(listed or Listing(version=1), persons=persons)
     wrong = [f for f in register.check(trial) if f.where.startswith("persons") and not f.where.endswith(".partner")]
-    if listed and listed.partner(home) is None:
-        raise BadInput(f"{home} is not in the directory", str(args.directory), "see manara partner invite --help")
     if wrong:
         raise BadInput(wrong[0].text(), "--person", "see docs/how-to/agreements.md")
     person = msgspec.structs.replace(person, key=keys.make_signer(args.out).public().hex())

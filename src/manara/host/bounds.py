@@ -25,6 +25,7 @@ HEIGHT_M = 100_000.0
 FAR_M = 1e8
 DOMAINS = ("air", "sea", "surface")
 SENSITIVITIES = ("open", "limited", "restricted", "closed")
+_URL = 'link_url = "https://host:port" as partners reach it'
 _PARTNER = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 Rule = tuple[str, float, float]  # field, lowest, highest
@@ -75,8 +76,32 @@ def _sharing(config: NodeConfig, where: str) -> None:
         raise BadInput("never_to names this node itself", where)
     if config.partner and not config.directory:
         raise BadInput("partner is given and directory is not", where, "name the directory's file")
-    if config.link_listen:
-        link_address(config.link_listen, where)
+    for url in (config.link_listen, config.link_url):
+        if url:
+            link_address(url, where)
+    if config.link_url:
+        if not config.link_listen:
+            raise BadInput("link_url is given and link_listen is not", where, "say where this node listens")
+        _callable(config.link_url, "link_url", where)
+
+
+def link_url(config: NodeConfig, where: str) -> str:
+    """The address that partners call, for the card; "" where nobody can. Raises BadInput for one that nobody can
+    call.
+
+    >>> link_url(NodeConfig(link_listen="https://0.0.0.0:8443", link_url="https://arvena.example:8443"), "")
+    'https://arvena.example:8443'
+    """
+    if config.link_listen and not config.link_url:
+        _callable(config.link_listen, "link_listen", where)
+    return config.link_url or config.link_listen
+
+
+def _callable(url: str, key: str, where: str) -> None:
+    """Refuse what only a listener can mean: every address, or any port."""
+    host, port = link_address(url, where)
+    if port == 0 or not host.strip("0.:"):
+        raise BadInput(f"{key} = {url!r} is no address that a partner can call", where, f"write {_URL}")
 
 
 def link_address(url: str, where: str) -> tuple[str, int]:

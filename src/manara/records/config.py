@@ -37,4 +37,5 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     directory: str = ""  # the directory's file, beside the configuration
     keys: str = "keys"  # folder of the node's keys, beside the configuration
     link_listen: str = ""  # https://host:port where partners fetch their streams; "": nobody can
+    link_url: str = ""  # https://host:port by which partners call it; "": as link_listen
     never_to: tuple[str, ...] = ()  # partners that nothing of ours may reach by any path; it never leaves the node
