@@ -52,6 +52,11 @@ class Store:
         """Of the newest tick."""
         return self.log.last_effect_id
 
+    @property
+    def size(self) -> int:
+        """Leaves of the log."""
+        return self.log.size
+
     def heads(self) -> dict[str, int]:
         """Stream -> where it ends."""
         return self.log.heads()

@@ -10,7 +10,7 @@ from manara.study.federation.links import Weather
 
 LINES = ("drop", "delay", "duplicate", "corrupt", "partition", "oneway")
 MACHINES = ("crash", "kill", "full", "slow", "skew", "jump")
-PEOPLE = ("suspend", "phase", "recall", "revoke")
+PEOPLE = ("suspend", "phase", "recall", "revoke", "overreach")
 PARTNERS = ("silent", "flood", "ghosts", "rewrite")
 KINDS = (*LINES, *MACHINES, *PEOPLE, *PARTNERS)
 QUIET_S = 45  # at the end nothing fails, so that everything can come

@@ -22,6 +22,7 @@ from manara.records.inputs import (
     Command,
     Effect,
     Input,
+    LinkState,
     Publish,
     Refused,
     Stepped,
@@ -39,6 +40,7 @@ NEES_LEAST = 500  # positions before the share means something
 NEES_EVERY = 5  # seconds
 TRACKS_PER_CRAFT = 4
 VIOLATIONS_MAX = 20
+STUCK_NS = 25_000_000_000
 WINDOW_SLACK = 40  # phases, recalls and warnings go on without a receipt
 ALARMS = ("behind", "rewritten", "split_view", "unproven", "size_beyond_log", "went_back")
 
@@ -100,11 +102,10 @@ class Invariants:
             if node == one.id and heads.get(stream, 0) < count:
                 self._broken("acknowledged_lost", node, f"{stream}: {count} entries were told, the log has fewer")
 
-    def forked(self, liar: str, believed: dict[str, int]) -> None:
-        """A node goes on from a backup: whoever has believed more of its log than that must notice. ``believed``:
-        partner -> leaves."""
+    def forked(self, liar: str, believed: set[str]) -> None:
+        """A node goes on from a backup: whoever has believed more of its log than that must notice."""
         self.liars.add(liar)
-        self._expected |= {(one, liar) for one, size in believed.items() if size > 0}
+        self._expected |= {(one, liar) for one in believed}
 
     def performed(self, one: Member, effect: Effect) -> None:
         """An effect is done: from now on it counts as told."""
@@ -125,7 +126,7 @@ class Invariants:
         if one.id in self.liars:
             self._lied(entries)
             return
-        self._taken(one, inputs, before, after.state)
+        self._taken(one, inputs, before, after.state, again=sequence in known)
         if sequence in known:
             if known[sequence] != digest:
                 self._broken("replay", one.id, f"step {sequence} told something else when it was run again")
@@ -146,7 +147,9 @@ class Invariants:
             if entry.offset >= len(told) or told[entry.offset][0] != head:
                 self._forked.setdefault(entry.stream, {})[entry.offset] = head
 
-    def _taken(self, one: Member, inputs: Iterable[Input], before: dict[str, int], after: State) -> None:
+    def _taken(
+        self, one: Member, inputs: Iterable[Input], before: dict[str, int], after: State, *, again: bool
+    ) -> None:
         """Entries that this step took: each once, in order, and the one that was published there."""
         for came in inputs:
             if not isinstance(came, Arrived):
@@ -158,14 +161,16 @@ class Invariants:
             taken = self._applied.setdefault((one.id, came.stream), [])
             head = _hash(came.head)
             if came.offset < len(taken):
-                if taken[came.offset] != head:
-                    self._broken("twice", one.id, f"{came.stream}: entry {came.offset} was taken in two versions")
+                if taken[came.offset] != head or not again:
+                    self._broken("twice", one.id, f"{came.stream}: entry {came.offset} was taken twice")
             elif came.offset > len(taken):
                 self._broken("order", one.id, f"{came.stream}: entry {came.offset} was taken after {len(taken)}")
             else:
                 taken.append(head)
                 self._as_published(one, came, head)
         for stream, here in after.link.reading.items():
+            if here.next < before.get(stream, 0):
+                self._broken("order", one.id, f"{stream}: it went back from {before[stream]} to {here.next}")
             if here.next > len(self._applied.get((one.id, stream), ())):
                 self._broken("order", one.id, f"{stream}: it counts {here.next} entries and took fewer")
 
@@ -202,7 +207,8 @@ class Invariants:
                 self._receipted[said.stream] = max(said.next, self._receipted.get(said.stream, 0))
                 if said.partner in revoked:
                     self._broken("revoked", one.id, f"a receipt of {said.partner} was taken, whose key is revoked")
-            if isinstance(said, Refused) and said.why in ALARMS:
+            refused = said.why if isinstance(said, Refused) else said.detail if isinstance(said, LinkState) else ""
+            if refused.partition(":")[0] in ALARMS and isinstance(said, Refused | LinkState):
                 self._alarmed.add((one.id, said.partner))
             if isinstance(said, Command) and said.name in done:
                 statement = msgspec.json.decode(msgspec.json.decode(said.envelope)["statement"])
@@ -276,6 +282,12 @@ class Invariants:
             stream, there = f"{a}>{b}", by[b].views.reading.get(f"{a}>{b}", 0)
             if a not in self.liars and b not in self.liars and there < heads.get(stream, 0):
                 self._broken("lost", b, f"{stream}: {heads[stream]} entries were told, {there} came")
+        for name, one in by.items():
+            if name not in self.liars and one.machine_ns - one.turned_ns > STUCK_NS:
+                self._broken("stuck", name, f"no step for {STUCK_NS // 10**9} s: {one.trouble or 'it is not running'}")
+        for node, liar in self._expected - self._alarmed:
+            if node not in self.liars:
+                self._broken("split_view", node, f"nobody noticed that the log of {liar} was rewritten")
         if self.positions >= NEES_LEAST and self.beyond > BEYOND_MAX * self.positions:
             self._broken("covariance", "", f"{self.beyond} of {self.positions} positions beyond the 99.9 % bound")
 

@@ -68,6 +68,11 @@ class Store(Protocol):
         """Of the newest tick."""
         ...
 
+    @property
+    def size(self) -> int:
+        """Leaves of the log."""
+        ...
+
     def heads(self) -> dict[str, int]:
         """Stream -> where it ends."""
         ...
@@ -158,6 +163,7 @@ class Member:
         self.torn, self.every = True, 1
         self.ghosts, self.silent = 0, False
         self._backup: dict[str, SimDisk] = {}
+        self.backup_size = self.turned_ns = 0
         self._store: Store | None = None
         self.runner: Runner[node.State] | None = None
         self._forget()
@@ -224,7 +230,9 @@ class Member:
 
     def backup(self) -> None:
         """Somebody copies its disks."""
-        self._backup = {name: disk.copy(self.power) for name, disk in self.disks.items()}
+        if self.alive:
+            self._backup = {name: disk.copy(self.power) for name, disk in self.disks.items()}
+            self.backup_size = self.store.size
 
     def restore(self) -> bool:
         """Somebody puts the copy in the place of what it has; False when there is none."""
@@ -285,6 +293,7 @@ class Member:
         if runner.halted is not None:
             runner.resume()
         result = runner.turn(self.machine_ns)
+        self.turned_ns = self.turned_ns if result.halted else self.machine_ns
         if result.recovered is not None:
             self._watch.failed(self, f"the step raised: {result.recovered.crash}")
         self._undone += result.effects

@@ -49,6 +49,7 @@ class Papers:
     agreements: Mapping[str, Document]
     sidecars: Mapping[str, bytes]
     never_to: Mapping[str, tuple[str, ...]]
+    forbidden: Mapping[str, tuple[str, Document, bytes]]  # node -> direction, and what it must never put in force
 
     def attachment(self, direction: str) -> bytes:
         """The document of a direction with its signatures."""
@@ -84,15 +85,24 @@ def make(nodes: int, shape: str, new_key: Keys) -> Papers:
     never = {names[0]: (names[2],)} if nodes > 2 and shape == RING else {}
     if shape == STAR and nodes > 2:
         never = {names[1]: (names[2],)}
-    agreements, sidecars = {}, {}
+    agreements, sidecars, forbidden = {}, {}, {}
     for a, b in _pairs(names, shape):
-        found = document.read(toml(_agreement(a, b, names, shape, never)).encode())
-        if not isinstance(found, Document):
-            raise ValueError(f"the agreement {a}>{b}: {found[0].text()}")
-        agreements[f"{a}>{b}"] = found
-        signed = [document.signature_line(found, w, keys[w].public(), keys[w].sign) for w in (*people(a), *people(b))]
-        sidecars[f"{a}>{b}"] = b"".join(signed)
-    return Papers(keys, listed, read.directory, agreements, sidecars, never)
+        agreed = _agreement(a, b, names, shape, never)
+        agreements[f"{a}>{b}"], sidecars[f"{a}>{b}"] = _signed(agreed, keys)
+        if a in never and a not in forbidden:
+            wide = msgspec.structs.replace(agreed, edition=2, onward=tuple(n for n in names if n not in (a, b)))
+            text, sidecar = _signed(wide, keys)
+            forbidden[a] = f"{a}>{b}", text, document.attach(text.text, sidecar)
+    return Papers(keys, listed, read.directory, agreements, sidecars, never, forbidden)
+
+
+def _signed(agreed: Agreement, keys: Mapping[str, Signer]) -> tuple[Document, bytes]:
+    """The document, and the signatures of everybody in it."""
+    found = document.read(toml(agreed).encode())
+    if not isinstance(found, Document):
+        raise ValueError(f"the agreement {agreed.id}: {found[0].text()}")
+    who = (*people(agreed.releaser), *people(agreed.recipient))
+    return found, b"".join(document.signature_line(found, w, keys[w].public(), keys[w].sign) for w in who)
 
 
 def _key_names(names: Sequence[str]) -> list[str]:

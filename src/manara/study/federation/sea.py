@@ -126,7 +126,7 @@ def _feature(sea: Sea, k: int, lat: float, lon: float) -> bytes:
     number = int(sea.identity[k]) & 0xFFFFFFFFFF
     if sea.domain[k] == Domain.AIR:
         return _said(f'"icao24":"{number:06x}"', "aircraft", lat, lon)
-    return _said(f'"mmsi":"{number:09d}"', "vessel", lat, lon)
+    return _said(f'"altitude_m":4.0,"mmsi":"{number:09d}"', "vessel", lat, lon)
 
 
 def _said(who: str, kind: str, lat: float, lon: float) -> bytes:

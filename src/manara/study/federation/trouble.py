@@ -117,7 +117,7 @@ def _skew(stage: Stage, fault: Fault, a: Member, _: Member) -> None:
     most_ns = SKEW_NS if fault.kind == "skew" else JUMP_NS
     a.skew_ns = int((2 * fault.size - 1) * most_ns)
     stage.watch.exact = False
-    stage.watch.permits.slack_ns = 2_000_000_000
+    stage.watch.permits.slack_ns = 4_000_000_000
 
 
 def _right(_: Stage, __: Fault, a: Member, ___: Member) -> None:
@@ -127,9 +127,9 @@ def _right(_: Stage, __: Fault, a: Member, ___: Member) -> None:
 # People
 
 
-def _hand_in(stage: Stage, at: Member, said: statements.AnyStatement, who: Sequence[str]) -> None:
+def _hand_in(stage: Stage, at: Member, said: statements.AnyStatement, who: Sequence[str], *attachments: bytes) -> None:
     name = f"{statements.type_of(said).replace('.', '-')}-{stage.chance.data(8).hex()}"
-    at.spool[name] = Command(name, stage.papers.envelope(said, who), 0)
+    at.spool[name] = Command(name, stage.papers.envelope(said, who), 0, attachments)
 
 
 def _last(a: Member, direction: str) -> str:
@@ -153,6 +153,16 @@ def _resume(stage: Stage, _: Fault, a: Member, b: Member) -> None:
         nonce, last = stage.chance.data(16).hex(), _last(a, direction)
         said = statements.Resume(agreement=agreed.sha256, phase="full", nonce=nonce, after=last)
         _hand_in(stage, a, said, people(a.id))
+
+
+def _overreach(stage: Stage, _: Fault, a: Member, __: Member) -> None:
+    """All have signed an edition by which something would reach a partner whom its releaser has ruled out."""
+    found = stage.papers.forbidden.get(a.id)
+    if found is not None:
+        direction, document, attachment = found
+        nonce, last = stage.chance.data(16).hex(), _last(a, direction)
+        said = statements.Activate(agreement=document.sha256, phase="full", nonce=nonce, after=last)
+        _hand_in(stage, a, said, people(a.id), attachment)
 
 
 def _lower(stage: Stage, fault: Fault, a: Member, b: Member) -> None:
@@ -220,7 +230,7 @@ def _backup(_: Stage, __: Fault, a: Member, ___: Member) -> None:
 
 def _restore(stage: Stage, _: Fault, a: Member, __: Member) -> None:
     """It goes on from the backup as if nothing had been told since."""
-    believed = {one.id: one.last(a.id).size for one in stage.members if one is not a}
+    believed = {one.id for one in stage.members if one is not a and one.last(a.id).size > a.backup_size}
     if a.restore():
         stage.watch.forked(a.id, believed)
 
@@ -245,6 +255,7 @@ _BEGIN: Mapping[str, Act] = {
     "jump": _skew,
     "suspend": _suspend,
     "phase": _lower,
+    "overreach": _overreach,
     "recall": _recall,
     "revoke": _revoke,
     "silent": _silent,
