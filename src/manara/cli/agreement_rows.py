@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from manara.cli import agreement_journal
 from manara.host.problems import BadInput
 from manara.records import identity
 from manara.records.agreement import Agreement
 from manara.records.config import NodeConfig
 from manara.records.directory import Directory
+from manara.records.inputs import Views
 from manara.records.marking import Codebook, Marking
 from manara.records.reports import Flag
 from manara.records.sensors import FeedConfig
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 HOUR_NS = 3_600_000_000_000
 STEP_NS = 300_000_000_000  # a tracks file is looked at every five minutes, a journal every minute
-MINUTE_NS = 60_000_000_000
-WARM_NS = 600_000_000_000  # of a journal played before the hour begins
 ALARM = Flag.EMERGENCY | Flag.DISTRESS | Flag.UNLAWFUL_INTERFERENCE
 
 
@@ -64,12 +63,15 @@ def document(args: argparse.Namespace) -> Path:
 
 def directory_path(args: argparse.Namespace) -> Path | None:
     """The directory that is meant: the one named, or the one of the node's configuration."""
-    from manara.host import config
+    from manara.host import config, kept
 
     path: Path | None = args.directory
-    if path is None and args.node is not None and not args.node.is_dir():
-        named = config.node_config(args.node).directory
+    if path is None and args.node is not None:
+        ran = args.node.is_dir()
+        named = (kept.read_config if ran else config.node_config)(args.node).directory
         path = args.node.parent / named if named else None
+        if ran and path is not None and not path.is_file():
+            return None  # the folder was carried away from its configuration
     return path
 
 
@@ -89,26 +91,29 @@ def _source(args: argparse.Namespace, one: Agreement) -> str:
 def _node(args: argparse.Namespace) -> tuple[NodeConfig, Path]:
     from manara.host import config, kept
 
-    if args.node.is_dir():
-        return kept.read_config(args.node), args.node
-    loaded = config.node_config(args.node)
-    return loaded, args.node.parent / (loaded.folder or f"{loaded.name}.node")
+    folder: Path = args.node
+    if not folder.is_dir():
+        loaded = config.node_config(args.node)
+        folder = args.node.parent / (loaded.folder or f"{loaded.name}.node")
+    if not folder.is_dir():
+        raise BadInput("no such folder", str(folder), "the node has not run yet")
+    return kept.read_config(folder), folder  # as it ran: the journal means its feeds by number
 
 
 def last(args: argparse.Namespace, one: Agreement, book: Codebook, listed: Directory | None) -> Moment:
     """The newest picture. Raises BadInput."""
     if args.node is None:
         return _of_file(args, one, book, listed, "")
-    moments = deque(_journal(args, book, listed), maxlen=1)
-    if not moments:
-        raise BadInput("holds no step", str(args.node))
-    return moments[0]
+    config, folder = _node(args)
+    return _seen(args, book, listed, *agreement_journal.last(folder, config))
 
 
 def hour(args: argparse.Namespace, one: Agreement, book: Codebook, listed: Directory | None) -> Iterator[Moment]:
     """Pictures of the last hour. Raises BadInput."""
     if args.node is not None:
-        yield from _journal(args, book, listed)
+        config, folder = _node(args)
+        for views, now_ns in agreement_journal.hour(folder, config):
+            yield _seen(args, book, listed, views, now_ns)
         return
     end = _of_file(args, one, book, listed, "")
     for back in range(HOUR_NS // STEP_NS - 1, 0, -1):
@@ -130,30 +135,13 @@ def _of_file(args: argparse.Namespace, one: Agreement, book: Codebook, listed: D
     return Moment(fresh, _marking(every, attention, (0,), None, book, listed, config), now_ns)
 
 
-def _journal(args: argparse.Namespace, book: Codebook, listed: Directory | None) -> Iterator[Moment]:
-    """Pictures of a node's last hour, a minute apart, made again from its journal."""
-    import msgspec
-
-    from manara.cli.ledger_disk import Looking
-    from manara.host import kept
-    from manara.host.running import memory_turn
-
-    config, folder = _node(args)
-    if not folder.is_dir():
-        raise BadInput("no such folder", str(folder), "name a node's folder")
-    disk = Looking(folder)  # without its lock: the node may run meanwhile
-    last_ns = kept.summary(disk)[1]
-    turn = memory_turn(msgspec.structs.replace(config, exits=(), partner=""))
-    due_ns = last_ns - HOUR_NS
-    for now_ns, inputs in kept.windows(disk):
-        if now_ns < last_ns - HOUR_NS - WARM_NS:
-            continue
-        views = turn(inputs, now_ns).views
-        if now_ns >= due_ns or now_ns == last_ns:
-            due_ns = now_ns + MINUTE_NS
-            attention = views.attention if views.attention is not None else np.zeros(len(views.tracks), np.uint8)
-            marked = _marking(views.tracks, attention, views.sources, views.pedigree, book, listed, config)
-            yield Moment(views.tracks, marked, now_ns)
+def _seen(args: argparse.Namespace, book: Codebook, listed: Directory | None, views: Views, now_ns: int) -> Moment:
+    """Views of the node as its own rules would see them."""
+    attention = views.attention if views.attention is not None else np.zeros(len(views.tracks), np.uint8)
+    config = _node(args)[0]
+    return Moment(
+        views.tracks, _marking(views.tracks, attention, views.sources, views.pedigree, book, listed, config), now_ns
+    )
 
 
 def _marking(

@@ -93,7 +93,9 @@ def _directory(parser: argparse.ArgumentParser) -> None:
 
 def _rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracks", type=Path, metavar="TRACKS.parquet", help="tracks that `manara track` wrote")
-    parser.add_argument("--node", type=Path, metavar="CONFIG.toml", help="or a node that is not running: its journal")
+    parser.add_argument(
+        "--node", type=Path, metavar="CONFIG.toml", help="or a node, which may run meanwhile: its last hour"
+    )
     parser.add_argument("--source", metavar="NAME", help="with --tracks: the source that they came from")
     _directory(parser)
     parser.add_argument("--phase", choices=PHASES, default="full", help="phase of the agreement (full)")
