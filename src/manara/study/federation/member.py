@@ -53,7 +53,7 @@ from manara.study.federation.papers import Papers, Signer
 from manara.study.federation.sea import FEEDS
 
 ABOUT = About(build="simulated", glibc="", cpu="", numba="")
-LIMITS = Limits(steps_per_snapshot=120, segment_bytes=4 << 20)
+LIMITS = Limits(steps_per_snapshot=40, segment_bytes=4 << 20)
 PENDING_MAX = 4_096  # inputs that wait while a disk refuses
 OUTGOING_MAX = 256
 TAKEN_S = 15.0  # what was handed in and is not taken by then is fetched again
@@ -213,8 +213,10 @@ class Member:
             self.down -= 1
             return
         try:
-            if self.runner is not None or self._open():
+            if self.runner is not None:
                 self._turn(heard)
+            else:
+                self._open()  # its lines ask for everything before the first step has said how far it came
         except PowerCut:
             self.die()
 
@@ -242,13 +244,13 @@ class Member:
         self.disks, self._backup = self._backup, {}
         return True
 
-    def _open(self) -> bool:
+    def _open(self) -> None:
         key = self.papers.keys[f"{self.id}/ledger"]
         parts = tuple(self.disks[one] for one in _DISKS[:3])
         try:
             self._store = self._host.store(parts, self.id, key, lambda: self.machine_ns, self.chance.data)
         except DiskError:
-            return False  # a full disk: whoever looks after the machine starts it again
+            return  # a full disk: whoever looks after the machine starts it again
         sha256 = register.directory_sha256(self.papers.listed)
         self.waiting = [Directed(sha256, self.papers.listed, self.machine_ns)]
         through = self.store.last_effect_id
@@ -260,7 +262,6 @@ class Member:
             self.runner.done([one.effect_id for one in owed])
         if self.runner.halted is None:
             self._watch.opened(self)
-        return True
 
     def _machine(self) -> Machine[node.State]:
         secret = hashlib.sha256(b"secret of " + self.id.encode()).digest()

@@ -20,7 +20,7 @@ from manara.release.document import Document
 NAMES = ("arvena", "belora", "corvia", "delmara", "ember")
 CAPACITIES = ("policy", "operational")
 START_NS = 1_790_000_000_000_000_000
-WINDOW = 90  # entries without a receipt
+WINDOW = 30  # entries without a receipt
 RING, STAR = "ring", "star"
 
 

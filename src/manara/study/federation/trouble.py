@@ -219,7 +219,14 @@ def _speaks(_: Stage, __: Fault, a: Member, ___: Member) -> None:
     a.silent = False
 
 
+def _may_lie(stage: Stage, a: Member) -> bool:
+    """One liar in a run: nothing is asked of liars, and somebody must be left to notice."""
+    return stage.watch.liars <= {a.id}
+
+
 def _ghosts(stage: Stage, _: Fault, a: Member, __: Member) -> None:
+    if not _may_lie(stage, a):
+        return
     stage.watch.liars.add(a.id)
     a.ghosts = GHOSTS
 
@@ -230,6 +237,8 @@ def _backup(_: Stage, __: Fault, a: Member, ___: Member) -> None:
 
 def _restore(stage: Stage, _: Fault, a: Member, __: Member) -> None:
     """It goes on from the backup as if nothing had been told since."""
+    if not _may_lie(stage, a) or a.id in stage.watch.liars:
+        return
     believed = {one.id for one in stage.members if one is not a and one.last(a.id).size > a.backup_size}
     if a.restore():
         stage.watch.forked(a.id, believed)
