@@ -173,6 +173,8 @@ def test_who_may_fetch_is_known_by_the_certificate(share, kit):
     assert one.door.admit("00" * 32) == "unknown_certificate"
     assert one.door.admit("") == "unknown_certificate"
     assert one.door.admit(prints["arvena"]) == "unknown_certificate", "nobody else has our own certificate"
+    assert one.door.admit(prints["belora"]) == BUSY, "who was revoked is not known before a step has said it"
+    one.shown(Views())
     assert one.door.admit(prints["belora"]) == "no_agreement"
     one.shown(standings("arvena>belora", "arvena>corvia"))
     admitted = one.door.admit(prints["belora"])
@@ -193,6 +195,8 @@ def test_row_21_a_receipt_counts_only_from_the_partner_that_signed_it(share, kit
     one = share()
     one.take()
     sound = receipt(kit, "belora")
+    assert asyncio.run(one.door.hear("belora", "receipt", sound)) == BUSY, "no step has run since the start"
+    one.shown(Views())
 
     async def hear() -> list[str]:
         return [
@@ -213,6 +217,7 @@ def test_row_21_a_receipt_counts_only_from_the_partner_that_signed_it(share, kit
 
 def test_what_one_partner_hands_in_is_bounded_until_a_step_takes_it(share, kit):
     one = share()
+    one.shown(Views())
     sound = receipt(kit, "belora")
 
     async def hear(many: int) -> list[str]:

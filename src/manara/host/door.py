@@ -32,7 +32,7 @@ from manara.release import standing, statements
 from manara.release.statements import Receipt, Verified
 
 HEARD_MAX = 256  # envelopes of one partner that wait for a step
-BUSY = "busy"  # said to a partner beyond that: it tries again
+BUSY = "busy"  # said to a partner beyond that, and before the first step: it tries again
 SALT = 16
 
 
@@ -57,6 +57,7 @@ class Door:
         self._views = Views()
         self.told = set(log.heads())
         self.standings = standing.init()
+        self._ready = False  # until a step has said who was revoked and what was suspended, nobody comes in
         self.server: LinkServer | None = None
 
     async def open(self, keys: NodeKeys) -> None:
@@ -69,7 +70,7 @@ class Door:
 
     def shown(self, views: Views, standings: standing.Standings, changed: bool) -> None:
         """What the step published."""
-        self._views, self.standings = views, standings
+        self._views, self.standings, self._ready = views, standings, True
         if changed and self.server is not None:
             self.server.review()
 
@@ -93,6 +94,8 @@ class Door:
         found = next((one for one in self._others if one.tls_sha256 == fingerprint), None)
         if found is None:
             return "unknown_certificate"
+        if not self._ready:
+            return BUSY
         if fingerprint in self.standings.revoked:
             return "revoked"
         ours, theirs = self._ours(found), f"{found.id}>{self._config.partner}"
@@ -109,6 +112,8 @@ class Door:
         found = statements.verify(envelope, self._directory)
         if not isinstance(found, Verified):
             return found.why
+        if not self._ready:
+            return BUSY
         used = {one.agreement_key for one in self._others if one.id in found.nodes}
         if used & set(self.standings.revoked):
             return "revoked"

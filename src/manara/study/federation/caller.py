@@ -55,4 +55,6 @@ class Caller:
                 self.me.answered(self.other.id, first, one.body)
             elif one.kind == "ack" and self._posted is not None and one.number == self._posted[0]:
                 self._posted = None
+                if one.body == "busy":
+                    continue
                 del self.me.outgoing.get(self.other.id, [])[:1]

@@ -170,7 +170,7 @@ class Member:
 
     def _forget(self) -> None:
         """What a process holds in memory."""
-        self.views = Views()
+        self.views, self._ready = Views(), False  # as host/door.py: before the first step nobody comes in
         self.standings = standing.init()
         self.waiting: list[Input] = []
         self._owed: list[Effect] = []
@@ -306,7 +306,7 @@ class Member:
     def _shown(self, views: Views) -> None:
         if views.standings and views.standings != self.views.standings:
             self.standings = standing.load(msgspec.json.decode(views.standings))
-        self.views = views
+        self.views, self._ready = views, True
 
     # Effects
 
@@ -347,6 +347,8 @@ class Member:
 
     def serve(self, partner: str, stream: str, first: int, size: int) -> bytes | str:
         """What a partner gets who asks for its stream."""
+        if not self._ready:
+            return "busy"
         ours, theirs = f"{self.id}>{partner}", f"{partner}>{self.id}"
         told = ours in self.store.heads()
         agreed = ours in self.standings.agreements or theirs in self.standings.agreements
@@ -360,6 +362,8 @@ class Member:
 
     def hear(self, partner: str, kind: str, envelope: bytes) -> str:
         """A receipt or statement that a partner hands in; "" when it goes to the step."""
+        if not self._ready:
+            return "busy"
         found = statements.verify(envelope, self.papers.directory)
         if not isinstance(found, Verified):
             return found.why
