@@ -59,7 +59,7 @@ def _add_show(inner: arguments.Commands) -> None:
     show = arguments.command(
         inner, "show", "the agreement as sentences", "manara agreement show arvena-belora.toml --lang ar"
     )
-    show.add_argument("file", metavar="FILE", type=Path)
+    show.add_argument("file", metavar="FILE", type=Path, help="the agreement")
     show.add_argument("--lang", choices=("en", "ar"), help="language; default: the one that prevails")
     show.add_argument("--directory", type=Path, metavar="FILE", help="also say who has signed, and who must still")
     show.add_argument("--json", action="store_true", help="as JSON")
@@ -73,7 +73,7 @@ def _add_sign(inner: arguments.Commands) -> None:
         "sign an agreement with one's own key; the signature stands in FILE.sig",
         "manara agreement sign arvena-belora.toml --person arvena.minister --key minister.key --node arvena.toml",
     )
-    sign.add_argument("file", metavar="FILE", type=Path)
+    sign.add_argument("file", metavar="FILE", type=Path, help="the agreement")
     handing.node_options(sign, required=False)
     handing.person_options(sign)
     sign.add_argument("--json", action="store_true", help="as JSON")
@@ -81,14 +81,11 @@ def _add_sign(inner: arguments.Commands) -> None:
 
 
 def _add_move(inner: arguments.Commands, name: str, summary: str) -> None:
-    phase = "" if name == "suspend" else " --phase interim"
-    move = arguments.command(
-        inner,
-        name,
-        summary,
-        f"manara agreement {name} arvena-belora.toml{phase} --node arvena.toml --person arvena.chief --key chief.key",
-    )
-    move.add_argument("file", metavar="FILE", type=Path)
+    second = "" if name == "suspend" else " --phase interim --person arvena.minister --key minister.key"
+    who = f"{second} --person arvena.chief --key chief.key"
+    example = f"manara agreement {name} arvena-belora.toml --node arvena.toml{who}"
+    move = arguments.command(inner, name, summary, example)
+    move.add_argument("file", metavar="FILE", type=Path, help="the agreement, its signatures in FILE.sig")
     if name != "suspend":
         move.add_argument("--phase", choices=PHASES, required=True, help="the phase that is wanted")
     if name in ("suspend", "resume"):

@@ -30,7 +30,7 @@ def add_check(commands: arguments.Commands) -> None:
         "faults with their line, and rules that never fire, are shadowed or guard nothing",
         "manara agreement check arvena-belora.toml --directory directory.toml",
     )
-    check.add_argument("file", metavar="FILE", type=Path)
+    check.add_argument("file", metavar="FILE", type=Path, help="the agreement")
     _directory(check)
     check.add_argument("--cedar", action="store_true", help="also let Cedar decide the whole table, and compare")
     check.add_argument(
@@ -46,7 +46,7 @@ def add_explain(commands: arguments.Commands) -> None:
         commands,
         "explain",
         "why a partner gets a track, or why not",
-        "manara agreement explain 117 belora --agreement arvena-belora.toml --tracks tracks.parquet",
+        "manara agreement explain 117 belora --agreement arvena-belora.toml --node arvena.toml",
     )
     explain.add_argument("track", metavar="TRACK", help="its number, its identity, or its id")
     explain.add_argument("partner", metavar="PARTNER", help="who would get it")
@@ -64,8 +64,8 @@ def add_diff(commands: arguments.Commands) -> None:
         "every field and every case in which two editions differ, and who gets more",
         "manara agreement diff arvena-belora.toml arvena-belora-2.toml",
     )
-    diff.add_argument("old", metavar="OLD", type=Path)
-    diff.add_argument("new", metavar="NEW", type=Path)
+    diff.add_argument("old", metavar="OLD", type=Path, help="the edition in force")
+    diff.add_argument("new", metavar="NEW", type=Path, help="the one that is proposed; exit 1 where they differ")
     _directory(diff)
     diff.add_argument("--json", action="store_true", help="as JSON")
     diff.set_defaults(run=run_diff)
@@ -77,9 +77,9 @@ def add_preview(commands: arguments.Commands) -> None:
         commands,
         "preview",
         "what would have gone out in the last hour, and what would have changed",
-        "manara agreement preview arvena-belora-2.toml --against arvena-belora.toml --tracks tracks.parquet",
+        "manara agreement preview arvena-belora-2.toml --against arvena-belora.toml --node arvena.toml",
     )
-    preview.add_argument("file", metavar="FILE", type=Path)
+    preview.add_argument("file", metavar="FILE", type=Path, help="the agreement to try")
     preview.add_argument("--against", type=Path, metavar="OLD", help="the edition in force; default: none is")
     _rows(preview)
     preview.set_defaults(run=run_preview)

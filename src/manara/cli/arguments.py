@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 EDITION_DOUBT = "more than a tenth was refused: is the edition right? (--edition CAT=ED)"
 
+EXITS = "exit codes: 0 done, 1 the answer is no, 2 bad input: one line says what, where and what to do"
 Commands = Any  # argparse keeps the type of subparsers to itself
 
 
@@ -22,7 +23,7 @@ def command(commands: Commands, name: str, summary: str, example: str) -> argpar
         name,
         help=summary,
         description=summary,
-        epilog=f"example: {example}",
+        epilog=f"{EXITS}\nexample: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return made

@@ -12,7 +12,7 @@ from manara.host.problems import BadInput
 def add(commands: arguments.Commands) -> None:
     """Add the command."""
     top = arguments.command(
-        commands, "export", "what a node knows, for others", "manara export account n --month 2026-11"
+        commands, "export", "what a node knows, for others", "manara export account a.node --month 2026-11 --out nov"
     )
     inner = top.add_subparsers(dest="what", required=True, metavar="account|history")
     one = arguments.command(

@@ -37,7 +37,7 @@ def add(commands: arguments.Commands) -> None:
         inner,
         "prove",
         "a proof of one leaf, entry or row, in a file that a stranger can check",
-        "manara ledger prove harbour.node --stream arvena>belora --offset 7 --row 3 --out proof.json",
+        "manara ledger prove harbour.node --stream 'arvena>belora' --offset 7 --row 3 --out proof.json",
     )
     prove.add_argument("folder", metavar="FOLDER", type=Path, help="a node's folder, or a folder of tiles")
     prove.add_argument("--leaf", type=int, metavar="N", help="number of the leaf in the log")

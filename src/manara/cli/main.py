@@ -73,6 +73,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us went away: that is fine
         return 0
+    except OSError as fault:
+        if fault.filename is None:
+            raise  # no path of the user's: a fault of ours, and its trace is wanted
+        print(f"manara: {str(fault.filename)[:200]}: {fault.strerror}", file=sys.stderr)
+        return 2
 
 
 def _version() -> int:

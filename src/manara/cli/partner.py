@@ -39,7 +39,7 @@ def _add_invite(inner: arguments.Commands) -> None:
     invite = arguments.command(
         inner, "invite", "write a card for the other partner", "manara partner invite arvena.toml --out arvena.card"
     )
-    invite.add_argument("config", metavar="CONFIG.toml", type=Path)
+    invite.add_argument("config", metavar="CONFIG.toml", type=Path, help="the node's configuration")
     invite.add_argument("--out", metavar="CARD", type=Path, required=True, help="the card to send")
     invite.set_defaults(run=run_invite)
 
@@ -51,7 +51,7 @@ def _add_join(inner: arguments.Commands) -> None:
         "take the other partner's card, once two people have compared one fingerprint",
         "manara partner join belora.toml arvena.card --reply belora.card",
     )
-    join.add_argument("config", metavar="CONFIG.toml", type=Path)
+    join.add_argument("config", metavar="CONFIG.toml", type=Path, help="the node's configuration")
     join.add_argument("card", metavar="CARD", type=Path, help="the card that came")
     join.add_argument("--reply", metavar="CARD", type=Path, help="who was invited: the card to send back")
     join.add_argument("--invitation", metavar="CARD", type=Path, help="who invited: the card that was sent")
@@ -65,7 +65,8 @@ def _add_leave(inner: arguments.Commands) -> None:
         inner,
         "leave",
         "suspend, recall everything, and revoke the other's keys; two persons sign",
-        "manara partner leave belora --node arvena.toml --person arvena.minister --key minister.key",
+        "manara partner leave belora --node arvena.toml --person arvena.minister --key minister.key "
+        "--person arvena.chief --key chief.key",
     )
     leave.add_argument("partner", metavar="ID", help="the partner to part from")
     leave.add_argument("--reason", default="", metavar="TEXT", help="for the record")
@@ -81,9 +82,10 @@ def _add_key(inner: arguments.Commands) -> None:
         inner,
         "key",
         "make a person's own key file, and the row for the directory",
-        "manara partner key minister.key --person arvena.minister --name 'A. Minister' --capacity policy",
+        "manara partner key minister.key --person arvena.minister --name 'A. Minister' --capacity policy "
+        "--directory directory.toml",
     )
-    key.add_argument("out", metavar="KEYFILE", type=Path)
+    key.add_argument("out", metavar="KEYFILE", type=Path, help="the new file; readable by its owner alone")
     key.add_argument("--person", required=True, metavar="ID", help="id in the directory: partner.something")
     key.add_argument("--name", required=True, help="as it stands in agreements")
     key.add_argument("--name-ar", default="", help="the same in Arabic")
@@ -146,8 +148,8 @@ def run_join(args: argparse.Namespace) -> int:
 
     if (args.reply is None) == (args.invitation is None):
         raise BadInput("which side is this?", "join", "who was invited gives --reply, who invited gives --invitation")
+    theirs, card = meeting.read(args.card)  # before anything of ours is made
     loaded, own, listed = _own(args.config)
-    theirs, card = meeting.read(args.card)
     if card.partner.id == own:
         raise BadInput("this is one's own card", str(args.card), "take the one that came from the other partner")
     pair = _pair(args, listed, own, theirs, card)

@@ -49,7 +49,9 @@ async def _run(args: argparse.Namespace) -> int:
     try:
         first_ns, last_ns, steps, differs = kept.summary(disk)
         if not steps:
-            raise BadInput("holds no step", str(args.folder))
+            raise BadInput(
+                "holds no step", str(args.folder), "has the node run? the demo keeps no journal of its feeds"
+            )
         print(f"{args.folder}: {steps:,} steps, {_when(first_ns)} to {_when(last_ns)}", file=sys.stderr)
         if differs:
             print(f"recorded under another {differs}: the tracks may differ in the last digits", file=sys.stderr)

@@ -20,7 +20,7 @@ PATIENCE_S = 30.0
 def add(commands: arguments.Commands) -> None:
     """Add the command."""
     top = arguments.command(
-        commands, "retention", "what is erased, and what a legal hold keeps", "manara retention run n"
+        commands, "retention", "what is erased, and what a legal hold keeps", "manara retention run a.toml"
     )
     inner = top.add_subparsers(dest="what", required=True, metavar="run|hold|lift")
     run = arguments.command(
@@ -142,7 +142,7 @@ def run_hold(args: argparse.Namespace) -> int:
     last = commands.standings(at.folder).heads.get(f"hold/{args.name}", "")
     if args.what == "lift":
         wanted: AnyStatement = statements.HoldLift(
-            name=args.name, reason=args.reason, nonce=handing.nonce(), after=last
+            name=args.name, reason=handing.reason(args), nonce=handing.nonce(), after=last
         )
     else:
         if at.directory.partner(args.originator) is None:
@@ -154,9 +154,9 @@ def run_hold(args: argparse.Namespace) -> int:
             name=args.name,
             originator=args.originator,
             tracks=tuple(args.track) or ("all",),
-            from_ns=str(_time_ns(args.begin, 0, "--from")),
-            to_ns=str(_time_ns(args.end, END_NS, "--to")),
-            reason=args.reason,
+            from_ns=str(handing.time_ns(args.begin, 0, "--from")),
+            to_ns=str(handing.time_ns(args.end, END_NS, "--to")),
+            reason=handing.reason(args),
             nonce=handing.nonce(),
             after=last,
         )
@@ -164,14 +164,3 @@ def run_hold(args: argparse.Namespace) -> int:
     if isinstance(checked, statements.Refusal):
         raise BadInput(checked.sentence, args.name)
     return handing.tell(args, [handing.hand_in(args, at, wanted, {})])
-
-
-def _time_ns(said: str, default: int, where: str) -> int:
-    from datetime import UTC, datetime
-
-    if not said:
-        return default
-    try:
-        return int(datetime.fromisoformat(said.replace("Z", "+00:00")).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
-    except ValueError:
-        raise BadInput(f"not a time: {said!r}", where, "write 2026-11-01T00:00:00Z") from None
