@@ -5,6 +5,7 @@ import { sides, type Region } from '../picture/shares.ts'
 
 export const VIOLET = '#b58cff'
 const SOURCE = 'regions'
+const MANY = 300 // beyond, counting each one's neighbours costs more than it shows
 
 export function addRegions(map: MapLibre): void {
   map.addSource(SOURCE, { type: 'geojson', data: collection([], null), tolerance: 0 })
@@ -13,14 +14,14 @@ export function addRegions(map: MapLibre): void {
     id: 'region',
     type: 'fill',
     source: SOURCE,
-    paint: { 'fill-color': VIOLET, 'fill-antialias': false, 'fill-opacity': ['case', [...chosen], 0.26, 0.15] },
+    paint: { 'fill-color': VIOLET, 'fill-antialias': false, 'fill-opacity': ['case', [...chosen], 0.26, ['*', 0.15, ['get', 'share']]] },
   })
   map.addLayer({
     id: 'region-edge',
     type: 'line',
     source: SOURCE,
     layout: { 'line-join': 'round' },
-    paint: { 'line-color': VIOLET, 'line-width': 14, 'line-blur': 13, 'line-opacity': ['case', [...chosen], 0.9, 0.5] },
+    paint: { 'line-color': VIOLET, 'line-width': 14, 'line-blur': 13, 'line-opacity': ['case', [...chosen], 0.9, ['*', 0.5, ['get', 'share']]] },
   })
 }
 
@@ -29,11 +30,22 @@ export function drawRegions(map: MapLibre, all: Region[], chosen: string | null)
 }
 
 function collection(all: Region[], chosen: string | null): GeoJSON.FeatureCollection {
-  return { type: 'FeatureCollection', features: all.map((region) => square(region, region.key === chosen)) }
+  return { type: 'FeatureCollection', features: all.map((region) => square(region, shareOf(region, all), region.key === chosen)) }
 }
 
-function square(region: Region, chosen: boolean): GeoJSON.Feature {
+// Squares that lie upon each other share their tone: forty of them must not hide the land and the names beneath.
+function shareOf(region: Region, all: Region[]): number {
+  return 1 / Math.sqrt(Math.max(1, all.length > MANY ? all.length : all.filter((other) => overlap(region, other)).length))
+}
+
+function overlap(a: Region, b: Region): boolean {
+  const [west, south, east, north] = sides(a)
+  const [left, bottom, right, top] = sides(b)
+  return west < right && left < east && south < top && bottom < north
+}
+
+function square(region: Region, share: number, chosen: boolean): GeoJSON.Feature {
   const [west, south, east, north] = sides(region)
   const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-  return { type: 'Feature', properties: { chosen }, geometry: { type: 'Polygon', coordinates: [ring] } }
+  return { type: 'Feature', properties: { chosen, share }, geometry: { type: 'Polygon', coordinates: [ring] } }
 }
