@@ -184,11 +184,15 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _mend_increments(rows: Rows, counts: dict[str, int]) -> None:
-    """An increment that no measurement could give is taken out and counted; the state beside it stands for itself."""
-    bad = ~_semidefinite(rows["gain"], 1e-3, _least_gain(rows["cov"])) | np.isinf(rows["moved"]).any(axis=1)
-    bad |= rows["begin_ns"] > rows["time_ns"]
+    """An increment that no measurement could give is taken out; the state beside it stands for itself. It is counted
+    where more than the rounding of a difference speaks out of it."""
+    least = _least_gain(rows["cov"])
+    absurd = np.isinf(rows["moved"]).any(axis=1) | (rows["begin_ns"] > rows["time_ns"])
+    bad = absurd | ~_semidefinite(rows["gain"], 1e-3, least)
     if bad.any():
-        counts["increment"] = counts.get("increment", 0) + int(np.count_nonzero(bad))
+        wrong = int(np.count_nonzero(absurd | ~_semidefinite(rows["gain"], 0.1, least)))
+        if wrong:
+            counts["increment"] = counts.get("increment", 0) + wrong
         rows["gain"][bad], rows["moved"][bad], rows["begin_ns"][bad] = 0.0, 0.0, 0
 
 
