@@ -277,9 +277,7 @@ class Views:
     partners: tuple[PartnerStatus, ...] = ()
     warned: tuple[Warned, ...] = ()  # what partners warn of, the newest last, bounded
     reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
-    signed: Mapping[str, int] = field(
-        default_factory=dict
-    )  # our streams -> entries signed for by their recipient
+    signed: Mapping[str, int] = field(default_factory=dict)  # our streams -> entries signed for by their recipient
     cut: Mapping[str, int] = field(default_factory=dict)  # our streams -> rows before this place are not given any more
     standings: bytes = b""  # how agreements stand, as JSON of release.standing.Standings
     log_size: int = 0  # leaves of the node's own log
