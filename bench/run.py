@@ -170,8 +170,8 @@ def run_one(one: Scenario) -> tuple[list[dict[str, Any]], str]:
 def keep(rows: list[dict[str, Any]], ran: set[str]) -> Path:
     """Write today's file; figures of benchmarks that did not run now stay."""
     path = RESULTS / f"{datetime.now(UTC).date().isoformat()}.json"
-    before = json.loads(path.read_text("utf-8"))["figures"] if path.exists() else []
-    kept = [row for row in before if row["benchmark"] not in ran]
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {"figures": [], "commit": ""}
+    kept = [{"commit": before["commit"], **row} for row in before["figures"] if row["benchmark"] not in ran]
     RESULTS.mkdir(exist_ok=True)
     whole = {"commit": commit(), "machine": machine(), "figures": kept + rows}
     path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -208,7 +208,10 @@ def shown(path: Path) -> str:
     on = whole["machine"]
     where = f"{on['cpu']}, {on['cores']} cores, Python {on['python']}, NumPy {on['numpy']}, Numba {on['numba']}"
     link = f"[bench/results/{path.name}](bench/results/{path.name})"
-    return f"{table(whole['figures'])}\n\n{where}; {link}, at {whole['commit']}."
+    older = sorted({row["commit"] for row in whole["figures"] if row.get("commit", whole["commit"]) != whole["commit"]})
+    newer = sorted({row["benchmark"] for row in whole["figures"] if "commit" not in row})
+    at = f"at {', '.join(older)}; {', '.join(newer)} at {whole['commit']}" if older else f"at {whole['commit']}"
+    return f"{table(whole['figures'])}\n\n{where}; {link}, {at}."
 
 
 def readme(page: Path) -> int:
