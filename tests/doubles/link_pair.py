@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+from tests.doubles.callers import caller
 from tests.doubles.certificates import certificate
 from tests.doubles.log import T0, MemoryLog
 
@@ -128,10 +130,9 @@ class Pair:
         peer = Peer("arvena", url, self.log.key, streams, self.context(server=server))
         return link_client.LinkClient(peer, self.taker, self.memory, lambda: T0, lambda: 0.5, pace)
 
-    def session(self, name: str = "belora") -> aiohttp.ClientSession:
+    def session(self, name: str = "belora") -> AbstractAsyncContextManager[aiohttp.ClientSession]:
         """A bare caller with this partner's certificate."""
-        connector = aiohttp.TCPConnector(ssl=self.context(name), limit=64)
-        return aiohttp.ClientSession(f"https://127.0.0.1:{self.port}", connector=connector, auto_decompress=False)
+        return caller(self.context(name), f"https://127.0.0.1:{self.port}", limit=64)
 
 
 async def until(true: object, within_s: float = 5.0) -> None:

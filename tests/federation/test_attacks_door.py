@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import ssl
 
-import aiohttp
 import msgspec
 import pytest
+from tests.doubles.callers import caller
 from tests.doubles.two_nodes import Sea
 
 from manara.exercise import partners
@@ -74,7 +74,7 @@ async def ask(made, who: str, port: int, path: str, body: bytes | None = None) -
     context = tls.client_context(mine.tls_certificate, mine.tls_key, known, tls.Failures())
     assert isinstance(context, ssl.SSLContext)
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
+        caller(context) as session,
         session.request("GET" if body is None else "POST", f"https://127.0.0.1:{port}{path}", data=body) as got,
     ):
         return got.status, await got.read()

@@ -12,9 +12,9 @@ import struct
 import threading
 from pathlib import Path
 
-import aiohttp
 import numpy as np
 import pytest
+from tests.doubles.callers import caller
 from tests.doubles.two_kept import opened
 from tests.doubles.two_processes import PAIR, Two, two
 
@@ -75,7 +75,7 @@ async def refusals(made: Two) -> bytes:
     theirs = made.made.directory.partner("arvena").tls_certificate
     context = tls.client_context(mine.tls_certificate, mine.tls_key, theirs, tls.Failures())
     base, heard = f"https://127.0.0.1:{made.ports['arvena']}", b""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+    async with caller(context) as session:
         for path in PATHS:
             for method in ("GET", "POST"):
                 async with session.request(method, base + path, data=b"{" if method == "POST" else None) as got:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.doubles.callers import caller
 from tests.doubles.two_kept import Proxy, exact, receipts
 from tests.doubles.two_processes import PAIR, Node, Two, free_port, two
 
@@ -130,7 +131,7 @@ async def flood(made: Two) -> None:
     context = tls.client_context(mine.tls_certificate, mine.tls_key, theirs, tls.Failures())
     url = f"https://127.0.0.1:{made.ports['arvena']}/v1/stream/arvena%3Ebelora?from=0&size=0&wait=0"
     steps, began = made.a.status()["sequence"], time.monotonic()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=16)) as session:
+    async with caller(context, limit=16) as session:
 
         async def pull() -> int:
             try:

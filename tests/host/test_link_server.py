@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
+from tests.doubles.callers import caller
 from tests.doubles.certificates import certificate
 from tests.doubles.link_pair import STREAM, Pair, ended, until
 
@@ -44,8 +45,7 @@ async def get(session: aiohttp.ClientSession, path: str, **about) -> tuple[int, 
 
 async def fails(pair: Pair, context: ssl.SSLContext) -> BaseException:
     """The error of a call with this context."""
-    connector = aiohttp.TCPConnector(ssl=context)
-    async with aiohttp.ClientSession(f"https://127.0.0.1:{pair.port}", connector=connector) as session:
+    async with caller(context, f"https://127.0.0.1:{pair.port}") as session:
         with pytest.raises((aiohttp.ClientError, ssl.SSLError, ConnectionError)) as caught:
             await get(session, "/checkpoint")
         return caught.value
