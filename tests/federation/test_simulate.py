@@ -33,3 +33,17 @@ def test_in_a_warning_phase_nothing_is_said_of_tracks_not_even_that_they_ended()
     lowered = Fault("phase", 81, 135, 2, 1, 0.4)
     found = run(4, nodes=3, seconds=140, craft=20, planned=(lowered,), pace_s=3)
     assert not found.violations
+
+
+@pytest.mark.parametrize(
+    ("seed", "faults", "pace_s"),
+    [
+        (7, [Fault("skew", 99, 124, 0, 2, 0.001)], 3),  # found by the simulator: a delay came out 2.4 s short
+        (5, [Fault("jump", 60, 80, 0, 1, 0.9)], 1),  # leaps ahead by minutes
+        (5, [Fault("skew", 60, 70, 0, 1, 0.8), Fault("crash", 64, 65, 0, 1, 0.5), Fault("jump", 65, 70, 0, 1, 1)], 2),
+    ],
+)
+def test_a_delay_never_comes_out_short_whatever_the_clock_does(seed, faults, pace_s):
+    found = run(seed, nodes=3, seconds=138, craft=10, planned=tuple(faults), pace_s=pace_s)
+    assert not found.violations
+    assert found.rows > 100

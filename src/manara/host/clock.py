@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from manara.node.durable.clock import NodeClock
@@ -23,19 +25,40 @@ class Clock(Protocol):
         ...
 
 
+_APART_NS = 1_000_000
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+
+
+def both_ns() -> tuple[int, int]:
+    """The machine's clock and a steady one that nobody can set, read at one time (within a millisecond, if the machine
+    lets it)."""
+    for _ in range(3):
+        before = time.clock_gettime_ns(_STEADY)
+        machine_ns = time.time_ns()
+        after = time.clock_gettime_ns(_STEADY)
+        if after - before <= _APART_NS:
+            break
+    return machine_ns, after
+
+
 class WallClock:
     """The machine's clock, which never goes back: set back by a day, it runs on from where it stood, and the gap
-    closes slowly. Otherwise whoever waits for the next second would wait for a day."""
+    closes slowly. Otherwise whoever waits for the next second would wait for a day. ``jumped`` is told of jumps."""
 
     speed = 1.0
     holds = False
 
-    def __init__(self) -> None:
-        self._steady = NodeClock()
+    def __init__(self, last_ns: int = 0, jumped: Callable[[int], None] = lambda _: None) -> None:
+        self._clock, self._jumped = NodeClock(last_ns), jumped
+        self._lock = threading.Lock()  # the step's thread reads it too
 
     def now_ns(self) -> int:
         """UTC as the machine has it."""
-        return self._steady.read(time.time_ns())[0]
+        with self._lock:
+            now_ns, jump_ns = self._clock.read(*both_ns())
+            if jump_ns:
+                self._jumped(jump_ns)
+        return now_ns
 
     def wait_s(self, until_ns: int) -> float:
         """Wall seconds until then."""

@@ -84,7 +84,7 @@ class KeptNode:
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
         if kept and self.begun_anew:
-            self.runner.offer([Carried(kept, self.runner.stamp(time.time_ns()))])
+            self.runner.offer([Carried(kept, max(self.runner.now_ns, time.time_ns()))])
         # A picture that left, or should have left, before a crash is old news to a live listener; the rest is owed.
         self.runner.done([one.effect_id for one in self.runner.waiting() if isinstance(one, Send)])
         owed = self.runner.waiting()
@@ -126,7 +126,7 @@ class KeptNode:
             self.runner.resume()
         if self.runner.sequence % PRUNE_STEPS == 1:
             prune(self._disk, self.runner, int(self._journal_days * DAY_NS), now_ns)
-        result = self.runner.turn(now_ns - self.runner.stamp(0))  # the runner takes the machine's time
+        result = self.runner.turn_at(now_ns)
         trouble = f"halted: {result.halted.why}: {result.halted.detail}" if result.halted else ""
         if refused:
             trouble = f"{trouble} {len(refused)} inputs dropped".strip()
@@ -165,22 +165,12 @@ def meaning(config: NodeConfig) -> bytes:
     return msgspec.msgpack.encode((config.feeds, config.sensors, config.capacity, config.stale_s))
 
 
-class KeptClock:
-    """The machine's clock as a kept node's journal counts it: it never goes back."""
-
-    speed = 1.0
-    holds = False
+class KeptClock(WallClock):
+    """The machine's clock as a kept node's journal counts it: it goes on from where the journal stands, and what jumps
+    stands in it."""
 
     def __init__(self, runner: Runner[node.State]) -> None:
-        self._runner, self._machine = runner, WallClock()
-
-    def now_ns(self) -> int:
-        """Node time now."""
-        return self._runner.stamp(self._machine.now_ns())
-
-    def wait_s(self, until_ns: int) -> float:
-        """Wall seconds until then."""
-        return max(0.0, (until_ns - self.now_ns()) / 1e9)
+        super().__init__(runner.now_ns, runner.jumped)
 
 
 def read_config(folder: Path) -> NodeConfig:

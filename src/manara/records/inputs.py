@@ -35,7 +35,16 @@ class FeedState(msgspec.Struct, frozen=True, tag="feed", array_like=True):
 
 
 class ClockJump(msgspec.Struct, frozen=True, tag="jump", array_like=True):
-    """The machine's clock moved by more than it should have; the node's clock never goes back."""
+    """Negative: the machine's clock went back; the node's runs on. Positive: the node's clock leapt ahead by so much
+    more than time passed, so that whatever waits for its time waits so much longer."""
+
+    by_ns: int
+    received_ns: int
+
+
+class Away(msgspec.Struct, frozen=True, tag="away", array_like=True):
+    """The node was off, by its clock for so long: nobody knows whether it was set meanwhile, so whatever waits for its
+    time waits on from where it stood."""
 
     by_ns: int
     received_ns: int
@@ -172,6 +181,7 @@ Input = (
     Chunk
     | FeedState
     | ClockJump
+    | Away
     | Overflow
     | Skip
     | Command

@@ -109,6 +109,12 @@ def advance(
     return Leaving(gone["row"].copy(), gone["subject"].copy(), gone["tag"].copy())
 
 
+def hold_back(state: CoarseState, by_ns: int) -> None:
+    """What waits, waits so much longer."""
+    state.waiting = state.waiting.copy()
+    state.waiting["due_ns"] += by_ns
+
+
 def drop(state: CoarseState) -> int:
     """Forget all that waits (a suspension, an end); how many rows that were. What was withheld is not sent later."""
     dropped = len(state.waiting)

@@ -96,6 +96,11 @@ def pop(waiting: Waiting, now_ns: int) -> Leaving:
     return out
 
 
+def hold_back(waiting: Waiting, by_ns: int) -> None:
+    """All that waits, waits so much longer: the clock leapt ahead, or nobody knows how long the node was off."""
+    waiting.due_ns = waiting.due_ns + by_ns
+
+
 def drop(waiting: Waiting) -> int:
     """Forget all that waits; how many rows that were."""
     dropped = len(waiting.rows)

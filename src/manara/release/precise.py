@@ -92,8 +92,18 @@ def advance(
     rows = _rows(tracks, pick, obligations, pseudonym, sources)
     _tell(known, due, rows, tracks, pick, obligations, tags, now_ns)
     state.known = known[known["sent_ns"] > 0]
-    delay.push(state.waiting, rows, tracks.track_id[pick], tags[pick], now_ns + known["delay_ns"][due])
+    delay.push(state.waiting, rows, tracks.track_id[pick], tags[pick], _leave_ns(rows, known["delay_ns"][due], now_ns))
     return Told(delay.pop(state.waiting, now_ns), delay.pop(state.ending, now_ns))
+
+
+def hold_back(state: PreciseState, by_ns: int, now_ns: int) -> None:
+    """What waits, waits so much longer; ``now_ns``: of the last tick. A track whose first row waits counts as untold
+    for so much longer too."""
+    delay.hold_back(state.waiting, by_ns)
+    delay.hold_back(state.ending, by_ns)
+    known = state.known.copy()
+    known["first_ns"] += np.where(known["first_ns"] + known["delay_ns"] > now_ns, by_ns, 0)
+    state.known = known
 
 
 def drop(state: PreciseState) -> int:
@@ -170,6 +180,11 @@ def _due(known: Rows, tracks: Tracks, order: I8, obligations: Obligations, pseud
     rate_ns = np.maximum(obligations.rate_s, obligations.epoch_s)[order].astype(np.int64) * NS
     rested = now_ns - known["sent_ns"] >= rate_ns
     return np.flatnonzero(never | (rested & (changed | other | key)))
+
+
+def _leave_ns(rows: Rows, delay_ns: I8, now_ns: int) -> I8:
+    """When rows leave, (n,): a delay counts from now, or from the row's own time where a sensor's clock is ahead."""
+    return np.where(delay_ns > 0, np.maximum(rows["time_ns"], now_ns) + delay_ns, now_ns)
 
 
 def _rows(tracks: Tracks, pick: I8, obligations: Obligations, pseudonym: U8, sources: U4 | None) -> Rows:

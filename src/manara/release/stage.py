@@ -20,10 +20,10 @@ import rfc8785
 
 from manara.records.agreement import Agreement, Phase
 from manara.records.directory import Directory, Person
-from manara.records.inputs import Command, Directed, Input
+from manara.records.inputs import Away, ClockJump, Command, Directed, Input
 from manara.records.marking import Codebook
 from manara.records.released import Block, RowTable, Terms
-from manara.release import adversary, cadence, channel, document, duty, register, standing, statements
+from manara.release import adversary, cadence, channel, coarse, document, duty, precise, register, standing, statements
 from manara.release.channel import InForce, Offer
 from manara.release.document import Admitted
 from manara.release.never import may_fuse, never_bits
@@ -112,13 +112,15 @@ def init(own: str, never_to: tuple[str, ...] = (), secret: bytes = b"") -> State
 
 
 def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
-    """Take commands and directories, in order."""
+    """Take commands, directories and what the clock did, in order."""
     answers: list[tuple[str, str, str]] = []
     taken: list[bytes] = []
     tell: list[tuple[str, bytes]] = []
     for one in inputs:
         if isinstance(one, Directed):
             _directed(state, one)
+        elif isinstance(one, ClockJump | Away):
+            _hold_back(state, one.by_ns)
         elif isinstance(one, Command):
             found = _command(state, one, now_ns)
             refused = isinstance(found, Refusal)
@@ -129,6 +131,14 @@ def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
             taken += [] if refused else [one.envelope]
             tell += [] if isinstance(found, Refusal) else [(partner, one.envelope) for partner in found]
     return Agreed(tuple(answers), tuple(taken), tuple(tell), dict(map(_view, _standing_now(state))))
+
+
+def _hold_back(state: State, by_ns: int) -> None:
+    """A delay is a time that passes, not a figure that the clock shows."""
+    if by_ns > 0:
+        for held in state.channels.values():
+            precise.hold_back(held.precise, by_ns, state.ticked_ns)
+            coarse.hold_back(held.coarse, by_ns)
 
 
 def _directed(state: State, one: Directed) -> None:

@@ -12,11 +12,12 @@ from tests.node.durable import toy
 from tests.node.durable.toy import ABOUT, SECOND, chunk
 
 from manara.node.durable import journal, outbox, snapshot
-from manara.node.durable.clock import NodeClock
+from manara.node.durable.clock import LEAP_NS, NodeClock
 from manara.node.durable.disk import DiskError
+from manara.node.durable.frames import Record
 from manara.node.durable.outbox import Outbox, effect_id
 from manara.node.durable.runner import Limits, Runner
-from manara.records.inputs import Chunk, ClockJump, Send
+from manara.records.inputs import Away, Chunk, ClockJump, Send
 
 
 def run(disk: FaultyDisk, limits: Limits | None = None) -> Runner[toy.State]:
@@ -150,7 +151,8 @@ def test_the_clock_never_goes_back_and_a_jump_is_an_input() -> None:
         for one in record.inputs
         if isinstance(one, ClockJump)
     ]
-    assert jumps == [-62, 958]
+    leapt = (nows[6] - nows[5]) // SECOND  # the gap of the clock that went back is closed first
+    assert jumps == [-62, leapt]
     assert nows[6] == 1000 * SECOND  # a leap forward closes the gap
     reopened = run(disk)
     assert reopened.turn(5000 * SECOND).now_ns == 5000 * SECOND
@@ -168,6 +170,53 @@ def test_node_time_is_monotone_for_any_clock(offered: list[int], last_ns: int) -
     assert read[0] >= last_ns
     assert clock.ahead_ns >= 0
     assert clock.stamp(offered[-1]) <= read[-1]
+
+
+Clocks = st.lists(
+    st.tuples(st.integers(0, 400 * SECOND), st.one_of(st.just(0), st.integers(-(10**13), 10**13))), min_size=2
+)
+
+
+@given(Clocks, st.booleans())
+def test_node_time_passes_no_faster_than_time_but_by_what_is_said(moves: list[tuple[int, int]], stamped: bool) -> None:
+    """What a delay rests on: take away what was said of leaps, and node time never outran the steady clock."""
+    clock, steady_ns, set_ns = NodeClock(), 10**15, 0
+    began = clock.read(10**18, steady_ns)[0], steady_ns
+    said_ns = last_ns = 0
+    for passed_ns, by_ns in moves:
+        steady_ns, set_ns = steady_ns + passed_ns, set_ns + by_ns
+        machine_ns = 10**18 + steady_ns - began[1] + set_ns
+        at_ns = clock.stamp(machine_ns, steady_ns) if stamped else 0
+        now_ns, jump_ns = clock.read(machine_ns, steady_ns)
+        said_ns += max(0, jump_ns)
+        assert now_ns - began[0] - said_ns <= steady_ns - began[1] + LEAP_NS
+        assert now_ns >= max(last_ns, at_ns)
+        last_ns = now_ns
+
+
+def test_a_clock_that_is_set_right_again_closes_the_gap_and_does_not_run_into_the_future() -> None:
+    """Found by the simulator: twenty seconds back, and after a while right again."""
+    clock, start = NodeClock(), 1000 * SECOND
+    clock.read(start, 0)
+    for s in range(1, 25):
+        clock.read(start + (s - 20) * SECOND, s * SECOND)
+    stamped = clock.stamp(start + 25 * SECOND, 25 * SECOND)
+    now_ns, leapt_ns = clock.read(start + 25 * SECOND, 25 * SECOND)
+    assert now_ns == stamped == start + 25 * SECOND
+    assert leapt_ns == 3 * SECOND  # node time had lost an eighth of 24 seconds
+    assert clock.ahead_ns == 0
+
+
+def test_what_waits_is_told_that_the_node_was_off() -> None:
+    disk = FaultyDisk()
+    first = run(disk)
+    first.turn(10 * SECOND)
+    first.turn(11 * SECOND)
+    again = run(disk)
+    again.turn(3_000 * SECOND)
+    again.turn(3_001 * SECOND)
+    said = [one for record in journal.read(disk) if isinstance(record, Record) for one in record.inputs]
+    assert said == [Away(2_989 * SECOND, 3_000 * SECOND)]
 
 
 def test_a_clock_that_went_back_is_caught_up_with() -> None:
@@ -267,7 +316,8 @@ def test_done_in_any_order_survives_and_a_damaged_file_means_repeats() -> None:
 def test_a_step_may_use_the_views_sequence() -> None:
     runner = run(FaultyDisk())
     assert [runner.turn(i * SECOND).views.sequence for i in range(3)] == [1, 2, 3]
-    assert runner.stamp(7) == 7
+    assert runner.stamp(2 * SECOND + 7) == 2 * SECOND + 7
+    assert runner.stamp(7) == 2 * SECOND + 7, "what was stamped later is not older"
 
 
 def test_an_orderly_end_suspects_nothing_and_replays_nothing() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from manara.node.durable.frames import About
 from manara.node.durable.recovery import Machine
-from manara.records.inputs import Chunk, Input, Send, Skip, Stepped, Views
+from manara.records.inputs import Away, Chunk, Input, Send, Skip, Stepped, Views
 
 ABOUT = About("build-a", "2.36", "a cpu", "0.68")
 SECOND = 1_000_000_000
@@ -32,6 +32,7 @@ class State:
 def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]:
     state.ticks[0] += 1
     state.now_ns = now_ns
+    inputs = tuple(one for one in inputs if not isinstance(one, Away))  # it does not count how often it was opened
     for one in inputs:
         word = one.data.decode() if isinstance(one, Chunk) else type(one).__name__.lower()
         state.seen.append(word)

@@ -11,7 +11,7 @@ import msgspec
 
 from manara.ledger import stage as ledger
 from manara.link import stage as link
-from manara.records.inputs import Command, Directed, Input
+from manara.records.inputs import Away, ClockJump, Command, Directed, Input
 from manara.release import backfill
 from manara.release import stage as release
 
@@ -34,9 +34,9 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 def commands(inputs: Iterable[Input], came: link.Outbox) -> Iterator[Input]:
-    """What persons have handed in here, the directory, and what partners' frames say of their agreements; these are
-    commands without a name: nobody waits for an answer."""
-    yield from (one for one in inputs if isinstance(one, Command | Directed))
+    """What persons have handed in here, the directory, what the clock did, and what partners' frames say of their
+    agreements; these are commands without a name: nobody waits for an answer."""
+    yield from (one for one in inputs if isinstance(one, Command | Directed | ClockJump | Away))
     for one in came.frames:
         if one.head.kind in ("policy", "phase") and one.head.subject:
             try:

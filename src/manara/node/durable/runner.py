@@ -24,7 +24,7 @@ from manara.node.durable.journal import Journal
 from manara.node.durable.outbox import Outbox
 from manara.node.durable.poison import Attempt
 from manara.node.durable.recovery import NOT_OURS, Machine, Recovered, Report, recover
-from manara.records.inputs import ClockJump, Effect, Input, Views
+from manara.records.inputs import Away, ClockJump, Effect, Input, Views
 
 S = TypeVar("S")
 
@@ -84,6 +84,8 @@ class Runner(Generic[S]):
         self._journal: Journal | None = None
         self._outbox = Outbox(through=done_through)
         self._clock = NodeClock(jump_ns=self._limits.jump_ns)
+        self._leaps: deque[int] = deque()
+        self._woken = False  # no step was run yet since the journal was opened, which holds some
         self._doubt = (0, 0)  # sequence and inputs of a record that was refused and may yet stand on the disk
         self._steps = self._bytes = self._dones = self._omitted = 0
         self.sequence = 0
@@ -106,9 +108,14 @@ class Runner(Generic[S]):
         """Effects that were given up because the outbox was full."""
         return self._outbox.dropped
 
-    def stamp(self, machine_ns: int) -> int:
-        """Node time for a time of receipt that the machine's clock gave."""
-        return self._clock.stamp(machine_ns)
+    def stamp(self, machine_ns: int, steady_ns: int | None = None) -> int:
+        """Node time for a time of receipt that the machine's clock gave; see NodeClock."""
+        return self._clock.stamp(machine_ns, steady_ns)
+
+    def jumped(self, by_ns: int) -> None:
+        """Whoever reads a NodeClock for this runner hands in here what it said of jumps; from any thread."""
+        if by_ns:
+            self._leaps.append(by_ns)
 
     def offer(self, inputs: Iterable[Input]) -> tuple[Input, ...]:
         """Take inputs for the next turn; gives back those refused (queue full, too large, or not an input), which
@@ -125,14 +132,19 @@ class Runner(Generic[S]):
             self._pending_bytes += len(encoded)
         return tuple(refused)
 
-    def turn(self, machine_ns: int) -> Result:
-        """Journal what was offered, sync, run one step. Acknowledged means: it returned and is not halted."""
+    def turn(self, machine_ns: int, steady_ns: int | None = None) -> Result:
+        """``turn_at``, by the runner's own clock: node time follows from the machine's clock and a steady one."""
+        now_ns, jump_ns = self._clock.read(machine_ns, steady_ns)
+        self.jumped(jump_ns)
+        return self.turn_at(now_ns)
+
+    def turn_at(self, now_ns: int) -> Result:
+        """Journal what was offered, sync, run one step at this node time, or at the last one where that is later.
+        Acknowledged means: it returned and is not halted."""
         if self.halted is not None or self._journal is None or self._state is None:
             return self._result()
-        now_ns, jump_ns = self._clock.read(machine_ns)
-        if jump_ns:
-            jump: Input = ClockJump(by_ns=jump_ns, received_ns=now_ns)
-            self._put_back([(jump, frames.encode_input(jump))])
+        now_ns = max(now_ns, self.now_ns)
+        self._put_back([(one, frames.encode_input(one)) for one in self._of_clocks(now_ns)])
         taken = self._take()
         written = self._journal.bytes_written
         try:
@@ -146,6 +158,16 @@ class Runner(Generic[S]):
         self._steps += 1
         self._bytes += self._journal.bytes_written - written
         return self._step(self._state, tuple(one for one, _ in taken), sequence, now_ns)
+
+    def _of_clocks(self, now_ns: int) -> list[Input]:
+        """What the step has to know of time that did not pass, or of which nobody knows how long it was."""
+        said: list[Input] = []
+        while self._leaps:
+            said.append(ClockJump(by_ns=self._leaps.popleft(), received_ns=now_ns))
+        if self._woken and now_ns > self.now_ns:
+            said.insert(0, Away(by_ns=now_ns - self.now_ns, received_ns=now_ns))
+        self._woken = False
+        return said
 
     def done(self, effect_ids: Sequence[int]) -> None:
         """These effects have left, or were given up."""
@@ -222,6 +244,7 @@ class Runner(Generic[S]):
             return
         if not self.now_ns:
             self._clock = NodeClock(found.now_ns, self._limits.jump_ns)
+            self._woken = found.now_ns > 0
         self._adopt(found)
         in_doubt, inputs = self._doubt
         if inputs and self.sequence >= in_doubt:

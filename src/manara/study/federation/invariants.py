@@ -71,6 +71,7 @@ class Invariants:
         self._signed: dict[tuple[str, str], int] = {}
         self._logged: dict[tuple[str, str], int] = {}
         self._stepped: dict[str, dict[int, bytes]] = {}
+        self._clocks: dict[str, tuple[list[int], list[int]]] = {}
         self._phases: dict[str, str] = {}
         self._receipted: dict[str, int] = {}
         self._revoked: dict[str, set[str]] = {}
@@ -134,6 +135,9 @@ class Invariants:
             return
         known[sequence] = digest
         self.steps += 1
+        clock = self._clocks.setdefault(one.id, ([], []))
+        clock[0].append(after.state.now_ns)
+        clock[1].append(one.steady_ns)
         self._followed(one, inputs, after.effects)
         for entry in entries:
             self._entry(one, entry, after.state.now_ns)
@@ -243,6 +247,8 @@ class Invariants:
                 "window", one.id, f"{entry.stream}: {entry.offset} told, {self._receipted.get(entry.stream)} signed"
             )
         self.rows += sum(len(b.rows) // b.width for b in entry.blocks if b.table)
+        for why in self.permits.waited(entry, *self._clocks[one.id]):
+            self._broken("permit", one.id, f"{entry.stream} {entry.offset}: {why}")
         for invariant, why in self.permits.entry(entry, self._phases.get(entry.stream, ""), now_ns, self.liars):
             self._broken(invariant, one.id, f"{entry.stream} {entry.offset}: {why}")
 

@@ -159,7 +159,7 @@ class Member:
         never = papers.never_to.get(name, ())
         self.config = NodeConfig(name=name, partner=name, feeds=feeds, capacity=512, stale_s=60.0, never_to=never)
         self.spool: dict[str, Command] = {}
-        self.skew_ns = self.machine_ns = self.lives = self.down = 0
+        self.skew_ns = self.machine_ns = self.steady_ns = self.lives = self.down = 0
         self.torn, self.every = True, 1
         self.ghosts, self.silent = 0, False
         self._backup: dict[str, SimDisk] = {}
@@ -190,7 +190,9 @@ class Member:
     @property
     def now_ns(self) -> int:
         """Node time."""
-        return self.runner.stamp(self.machine_ns) if self.runner is not None else self.machine_ns
+        if self.runner is None:
+            return self.machine_ns
+        return self.runner.stamp(self.machine_ns, self.steady_ns)
 
     @property
     def store(self) -> Store:
@@ -208,7 +210,7 @@ class Member:
 
     def tick(self, machine_ns: int, heard: Sequence[tuple[int, bytes]]) -> None:
         """A second of its life."""
-        self.machine_ns = machine_ns
+        self.machine_ns, self.steady_ns = machine_ns, machine_ns - self.skew_ns
         if self.down:
             self.down -= 1
             return
@@ -293,7 +295,7 @@ class Member:
         runner.offer([self.store.bare(one) for one in inputs])
         if runner.halted is not None:
             runner.resume()
-        result = runner.turn(self.machine_ns)
+        result = runner.turn(self.machine_ns, self.steady_ns)
         self.turned_ns = self.turned_ns if result.halted else self.machine_ns
         if result.recovered is not None:
             self._watch.failed(self, f"the step raised: {result.recovered.crash}")

@@ -32,7 +32,6 @@ class Permits:
 
     def __init__(self, papers: Papers, sea: Sea) -> None:
         self._papers, self._sea = papers, sea
-        self.slack_ns = 0  # a clock that is set right again runs slower by an eighth: rows seem so much younger
         self._names = [one.id for one in papers.directory.partners]
         self._by_sha256 = {one.sha256: direction for direction, one in papers.agreements.items()}
         self._known = {one: self._may_know(one) for one in self._names}
@@ -107,7 +106,7 @@ class Permits:
         lon: F8 = rows["lon_rad"]
         if (~air & ((lon < west - EDGE_RAD) | (lon > east + EDGE_RAD))).any():
             yield "vessels outside the recipient's waters, not by the square"
-        if (~air & (rows["time_ns"] > now_ns - DELAY_NS + self.slack_ns)).any():
+        if (~air & (rows["time_ns"] > now_ns - DELAY_NS)).any():
             yield "vessels without the delay"
         if (~air & ~np.isnan(rows["alt_m"])).any():
             yield "heights that were to be stripped"
@@ -122,6 +121,18 @@ class Permits:
             unnamed = [rule for rule, some in (("air", air), ("sea-near", ~air)) if (mine & some).any()]
             if not set(unnamed) <= set(one.rules):
                 yield f"told under {', '.join(one.rules) or 'no rule'}, which does not permit it"
+
+    def waited(self, entry: Entry, shown_ns: list[int], passed_ns: list[int]) -> Iterator[str]:
+        """Does what was delayed leave late enough by a clock that nobody can set? ``shown_ns``, ``passed_ns``: what
+        the node's clock and the true one showed at each of its steps, this one last."""
+        for block in entry.blocks:
+            if block.table == RowTable.PRECISE and block.rows:
+                rows = np.frombuffer(block.rows, DTYPES[block.table])
+                made_ns = rows["time_ns"][rows["domain"] == Domain.SEA]
+                step = np.minimum(np.searchsorted(shown_ns, made_ns), len(shown_ns) - 1)
+                short_ns = DELAY_NS - (passed_ns[-1] - np.array(passed_ns)[step])
+                if len(short_ns) and short_ns.max() > 0:
+                    yield f"a delay came out {short_ns.max() / 1e9:.1f} s short by the true clock"
 
     def known(self, came: Arrived, node: str, liars: set[str]) -> Iterator[str]:
         """What of an entry that a node took it may not know of."""

@@ -117,7 +117,6 @@ def _skew(stage: Stage, fault: Fault, a: Member, _: Member) -> None:
     most_ns = SKEW_NS if fault.kind == "skew" else JUMP_NS
     a.skew_ns = int((2 * fault.size - 1) * most_ns)
     stage.watch.exact = False
-    stage.watch.permits.slack_ns = 4_000_000_000
 
 
 def _right(_: Stage, __: Fault, a: Member, ___: Member) -> None:
