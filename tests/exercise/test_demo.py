@@ -1,4 +1,4 @@
-"""The demo: two nodes as two programs, which end together and leave nothing behind."""
+"""The demo: nodes as programs of their own, which end together and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def running(folder: Path) -> list[str]:
 
 
 class Shown:
-    """A running demo. ``neighbour``: port of the other desk."""
+    """A running demo. ``neighbours``: ports of the other desks by partner, in the order in which they opened."""
 
-    def __init__(self, quick: Path, folder: Path, *more: str) -> None:
+    def __init__(self, scenario: Path, folder: Path, others: int, *more: str) -> None:
         self.folder, self.port = folder, free_port()
         self.child = subprocess.Popen(
             [
@@ -75,7 +75,7 @@ class Shown:
                 "demo",
                 "--no-browser",
                 f"--port={self.port}",
-                f"--scenario={quick}",
+                f"--scenario={scenario}",
                 *more,
             ],
             stdout=subprocess.PIPE,
@@ -84,21 +84,21 @@ class Shown:
             env={**os.environ, "TMPDIR": str(folder)},
         )
         assert self.child.stdout is not None
-        own, other = self.child.stdout.readline(), self.child.stdout.readline()
-        assert f":{self.port}/" in own
-        found = re.search(r"picture of Belora, .* http://127\.0\.0\.1:(\d+)/", other)
-        assert found, other
-        self.neighbour = int(found[1])
+        assert f":{self.port}/" in self.child.stdout.readline()
+        said = [self.child.stdout.readline() for _ in range(others)]
+        found = [re.search(r"picture of (\w+) is at http://127\.0\.0\.1:(\d+)/", one) for one in said]
+        assert all(found), said
+        self.neighbours = {one[1]: int(one[2]) for one in found if one}
 
 
 @pytest.fixture
-def shown(quick: Path, tmp_path: Path) -> Iterator[Callable[..., Shown]]:
+def shown(tmp_path: Path) -> Iterator[Callable[..., Shown]]:
     begun: list[Shown] = []
 
-    def start(*more: str) -> Shown:
+    def start(scenario: Path, others: int, *more: str) -> Shown:
         folder = tmp_path / "tmp"
         folder.mkdir()
-        begun.append(Shown(quick, folder, *more))
+        begun.append(Shown(scenario, folder, others, *more))
         return begun[-1]
 
     yield start
@@ -107,26 +107,37 @@ def shown(quick: Path, tmp_path: Path) -> Iterator[Callable[..., Shown]]:
         one.child.communicate()
 
 
-def test_row_01_each_partner_runs_a_node_of_its_own_and_both_end_together(shown: Any, tmp_path: Path) -> None:
-    one = shown("--keep", str(tmp_path / "kept"))
-    ours = until(lambda: (h := health(one.port)) and h["tracks"] > 5 and h)
-    theirs = until(lambda: (h := health(one.neighbour)) and h["tracks"] > 5 and h)
-    assert {feed["name"] for feed in ours["feeds"]} == {"ais-arvena", "beast-arvena", "radar-arvena", "coast-arvena"}
-    assert {feed["name"] for feed in theirs["feeds"]} == {"ais-belora", "beast-belora", "radar-belora"}
-    assert len(running(one.folder)) == 3  # the node, its neighbour, the transmitter
-    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == ["arvena", "belora"]
+FOUR = ("Arvena", "Belora", "Corvia", "Delmara")
+HEARD = {  # by whom, on what
+    "Arvena": {"ais-arvena", "beast-arvena", "radar-arvena", "coast-arvena"},
+    "Belora": {"ais-belora", "beast-belora", "radar-belora"},
+    "Corvia": {"ais-corvia", "beast-corvia", "radar-corvia"},
+    "Delmara": {"ais-delmara", "beast-delmara", "radar-delmara", "coast-delmara"},
+}
+
+
+def test_row_01_each_partner_runs_a_node_of_its_own_and_all_end_together(
+    shown: Any, quick: Path, tmp_path: Path
+) -> None:
+    one = shown(quick, 3, "--keep", str(tmp_path / "kept"))
+    assert tuple(one.neighbours) == FOUR[1:]
+    for name, port in {"Arvena": one.port, **one.neighbours}.items():
+        found = until(lambda port=port: (h := health(port)) and h["tracks"] > 5 and h)
+        assert {feed["name"] for feed in found["feeds"]} == HEARD[name]
+    assert len(running(one.folder)) == 5  # the nodes and the transmitter
+    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == [name.lower() for name in FOUR]
 
     one.child.send_signal(signal.SIGINT)
     assert one.child.wait(20) in (0, 130)
     until(lambda: not running(one.folder))
     assert list(one.folder.iterdir()) == []
-    assert health(one.neighbour) is None
+    assert not any(map(health, one.neighbours.values()))
     assert (tmp_path / "kept" / "belora" / "belora.toml").exists()
 
 
-def test_killed_outright_nothing_goes_on(shown: Any) -> None:
-    one = shown()
-    until(lambda: health(one.neighbour))
+def test_killed_outright_nothing_goes_on(shown: Any, pair: Path) -> None:
+    one = shown(pair, 1)
+    until(lambda: health(one.neighbours["Belora"]))
     (made,) = one.folder.iterdir()
     assert {path.name for path in made.iterdir()} == {"arvena", "belora"}
     one.child.kill()
@@ -146,7 +157,7 @@ def test_a_scenario_in_which_one_partner_hears_has_one_node(quick: Path, tmp_pat
     alone = re.sub(r'(channel = "[^"]+"\npartner = )"\w+"', r'\1"Corvia"', text)
     path = tmp_path / "alone.toml"
     path.write_text(alone, "utf-8")
-    with pytest.raises(BadInput, match="nothing is shared"):
+    with pytest.raises(BadInput, match="no two of its partners"):
         asyncio.run(demo.prepare(demo.Wish(str(path), keep=tmp_path / "kept")))
 
     async def one() -> demo.Demo:
@@ -156,16 +167,17 @@ def test_a_scenario_in_which_one_partner_hears_has_one_node(quick: Path, tmp_pat
         return made
 
     made = asyncio.run(one())
-    assert made.neighbour is None
+    assert made.neighbours == ()
     assert made.begun.folder is None
     assert {feed.name for feed in made.running.config.feeds} >= {"ais", "beast", "radar-arvena"}
     assert made.running.title == "The Lantern Sea"
 
 
-def test_the_two_who_share_are_the_first_that_have_a_sensor() -> None:
+def test_who_has_no_sensor_or_nobody_to_share_with_gets_no_node() -> None:
     sea = scenarios.load(scenarios.find("lantern"))
-    assert demo.two(sea) == ("Arvena", "Belora")
-    deaf = [r for r in sea.receiver if r.partner != "Arvena"]
+    assert scenarios.sharing(sea) == FOUR
+    deaf = [r for r in sea.receiver if r.partner != "Corvia"]
     without = msgspec.structs.replace(sea, receiver=tuple(deaf), radar=())
-    assert demo.two(without) == ("Belora", "Corvia")
-    assert demo.two(msgspec.structs.replace(sea, receiver=(), radar=())) == ()
+    assert scenarios.sharing(without) == ("Arvena", "Belora")  # Delmara shares with Corvia alone
+    assert scenarios.sharing(msgspec.structs.replace(sea, receiver=(), radar=())) == ()
+    assert scenarios.sharing(msgspec.structs.replace(sea, relation=())) == FOUR

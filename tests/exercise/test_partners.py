@@ -136,3 +136,30 @@ def test_what_is_put_in_force_is_signed_by_the_two_who_may(made: partners.Made) 
     assert not isinstance(stands, statements.Refusal)
     assert set(stands.agreements) == {"arvena>belora"}
     assert commands.take(made.members["belora"].kept, 1) == ()
+
+
+@pytest.fixture(scope="module")
+def four(sea: Scenario, tmp_path_factory: pytest.TempPathFactory) -> partners.Made:
+    names = tuple(one.name for one in sea.partner)
+    linked = msgspec.structs.replace(sea, relation=tuple(one for one in sea.relation if not one.via))
+    return partners.make(tmp_path_factory.mktemp("four"), linked, names, {name: 4010 for name in names})
+
+
+def test_only_who_is_related_has_agreements(four: partners.Made) -> None:
+    assert {frozenset(pair) for pair in four.agreements} == {
+        frozenset(pair)
+        for pair in (("arvena", "belora"), ("arvena", "corvia"), ("belora", "corvia"), ("corvia", "delmara"))
+    }
+
+
+def test_who_has_no_relation_is_not_even_named(four: partners.Made) -> None:
+    for one, strangers in {"arvena": ("delmara",), "belora": ("delmara",), "delmara": ("arvena", "belora")}.items():
+        folder = four.members[one].folder
+        whole = b"".join(path.read_bytes().lower() for path in folder.rglob("*") if path.is_file())
+        assert one.encode() in whole
+        for stranger in strangers:
+            assert stranger.encode() not in whole
+            certificate = four.members[stranger].keys.tls_certificate.read_bytes().lower()
+            assert certificate[100:200] not in whole
+    known = directory.load(four.members["corvia"].folder / "directory.toml").directory
+    assert known == four.directory

@@ -44,12 +44,12 @@ async def manara(*words: str) -> int:
     return await asyncio.to_thread(main, list(words))
 
 
-def test_row_02_two_nodes_share_without_any_third_until_one_person_suspends(quick: Path, tmp_path: Path) -> None:
+def test_row_02_two_nodes_share_without_any_third_until_one_person_suspends(pair: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     home = kept / "arvena"
 
     async def story() -> None:
-        async with live(demo.Wish(str(quick), keep=kept)) as made:
+        async with live(demo.Wish(str(pair), keep=kept)) as made:
             found = await until(made, lambda one: one.rows_in > 0 and one.rows_out > 0 and one.receipted > 0)
             assert (found.id, found.link, found.phase_out, found.phase_in) == ("belora", "live", "full", "full")
             await until(made, lambda _: _held(made, BELORA))

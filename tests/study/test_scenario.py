@@ -66,6 +66,9 @@ def test_a_small_scenario_parses_to_what_it_says() -> None:
         (", [60.0, 40.0]]", "]", "path_km is too short"),
         ('name = "stray"', 'name = "Tirrel"', "two things are called 'Tirrel'"),
         ("[counts]", "[rates]\nadsb_position_s = 0.0\n[counts]", "rates"),
+        ("[counts]", '[[relation]]\nbetween = ["Arvena", "Nowhere"]\n[counts]', "it takes two partners"),
+        ("[counts]", '[[relation]]\nbetween = ["Arvena", "Arvena"]\n[counts]', "it takes two partners"),
+        ("[counts]", '[[relation]]\nbetween = ["Arvena"]\n[counts]', "length"),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(old: str, new: str, says: str) -> None:
@@ -117,3 +120,18 @@ def test_files_are_found_by_name_and_by_path(tmp_path) -> None:
     own.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="not UTF-8"):
         scenarios.load(own)
+
+
+def test_relations_name_a_phase_in_which_to_begin_and_each_pair_once() -> None:
+    text = scenarios.find("lantern").read_text("utf-8")
+    one = '[[relation]]\nbetween = ["Belora", "Arvena"]\n'
+    with pytest.raises(ValueError, match="two relations between Arvena and Belora"):
+        scenarios.parse(text + one)
+    with pytest.raises(ValueError, match="phase 'suspended' is none of warning_only, interim, full"):
+        scenarios.parse(text.replace('phase = "interim"', 'phase = "suspended"', 1))
+    sea = scenarios.parse(text)
+    assert [one.phase for one in scenarios.relations(sea, ("Corvia", "Arvena"))] == ["interim"]
+    assert scenarios.relations(sea, ("Arvena", "Delmara")) == ()  # nobody is there to carry
+    assert {one.via for one in scenarios.relations(sea, ("Arvena", "Corvia", "Delmara"))} == {"", "Corvia"}
+    with pytest.raises(ValueError, match="via takes a third partner"):
+        scenarios.parse(text.replace('via = "Corvia"', 'via = "Delmara"'))

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from manara.cli import arguments
 
+DESKS_MAX = 8  # beside the first one that are given the ports behind it
 PATIENCE_S = 1.0  # of whoever waits; then a line says why
 
 
 def add(commands: arguments.Commands) -> None:
     """Add the command."""
     demo = arguments.command(
-        commands, "demo", "a living map of a fictional sea, shared by two partners", "manara demo --port 8777"
+        commands, "demo", "a living map of a fictional sea, shared by four partners", "manara demo --port 8777"
     )
     arguments.desk(demo)
     demo.add_argument(
@@ -35,7 +36,7 @@ def add(commands: arguments.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the world, two nodes that share it, and their desks."""
+    """Start the world, the nodes that share it, and their desks."""
     return asyncio.run(_run(args))
 
 
@@ -47,7 +48,7 @@ async def _run(args: argparse.Namespace) -> int:
     patience = asyncio.get_running_loop().call_later(PATIENCE_S, _say_why_it_takes)
     preparing = asyncio.ensure_future(
         demo.prepare(
-            demo.Wish(args.scenario, args.seed, args.speed, _port_beside(args.port), args.keep, _say_neighbour)
+            demo.Wish(args.scenario, args.seed, args.speed, _ports_beside(args.port), args.keep, _say_neighbour)
         )
     )
     preparing.add_done_callback(lambda _: patience.cancel())
@@ -65,13 +66,17 @@ def _say_why_it_takes() -> None:
 
 
 def _say_neighbour(name: str, url: str) -> None:
-    print(f"manara: the picture of {name}, with whom it is shared, is at {url}", flush=True)
+    print(f"manara: the picture of {name} is at {url}", flush=True)
 
 
-def _port_beside(port: int) -> int:
-    """The next port if nobody listens there, else any."""
+def _ports_beside(port: int) -> tuple[int, ...]:
+    """The next ports, 0 (any) in the place of one where somebody listens already."""
+    return tuple(_free(port + 1 + place) if port else 0 for place in range(DESKS_MAX))
+
+
+def _free(port: int) -> int:
     try:
-        with socket.create_server(("127.0.0.1", port + 1 if port else 0)) as found:
-            return int(found.getsockname()[1])
+        with socket.create_server(("127.0.0.1", port)):
+            return port
     except (OSError, OverflowError):
         return 0

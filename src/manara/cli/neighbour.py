@@ -1,4 +1,4 @@
-"""The demo's second node: ``python -m manara.cli.neighbour CONFIG.toml SCENARIO``.
+"""Another node of the demo: ``python -m manara.cli.neighbour CONFIG.toml SCENARIO``.
 
 It follows the clock that whoever started it writes to its standard input, a line (ns) at a time, and ends with it.
 """

@@ -1,19 +1,20 @@
-"""The demo: a fictional sea, real bytes through real sockets, and two partners who share what they hear of it.
+"""The demo: a fictional sea, real bytes through real sockets, and partners who share what they hear of it.
 
 ::
 
     transmitter ─ Arvena's channels ─▶ node (this program) ─ desk
         │   │                            ▲ TLS ▼
-        │   └──── Belora's channels ───▶ node (`neighbour`, a program of its own) ─ desk
-        └─ the sea's clock ─▶ both
+        │   └──── Belora's channels ───▶ node (`neighbour`, a program of its own) ─ desk      and so on, one for each
+        └─ the sea's clock ─▶ all
 
-A scenario in which fewer than two partners have sensors gets one node, which hears everything.
+The scenario says who shares with whom. One in which nobody does gets one node, which hears everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import shutil
 import socket
@@ -42,6 +43,7 @@ from manara.study.scenario import Scenario
 from manara.study.world import feeds, sensors
 
 LATER_S = 3.0  # two cores paint the first map or load a second node, not both
+OPENED_S = 20.0  # for a neighbour to open its desk; then the next begins all the same
 TIDY_S = 3.0  # for a neighbour whose folder is kept
 
 
@@ -85,11 +87,11 @@ class Begun:
 
 @dataclass
 class Demo:
-    """A running node, what feeds it, and the neighbour with whom it shares, if there is one."""
+    """A running node, what feeds it, and what begins the other partners' nodes, in order."""
 
     staged: Staged
     begun: Begun
-    neighbour: Callable[[], Neighbour] | None
+    neighbours: tuple[Callable[[], Neighbour], ...] = ()
 
     @property
     def running(self) -> Running:
@@ -102,7 +104,7 @@ class Demo:
             self.begun.transmitter.go(self._tell)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.running.run_live())
-                tasks.create_task(self._begin_neighbour())
+                tasks.create_task(self._begin_neighbours())
         finally:
             self.begun.end()
             self.staged.close()
@@ -113,12 +115,15 @@ class Demo:
         for one in self.begun.neighbours:
             one.tell(now_ns)
 
-    async def _begin_neighbour(self) -> None:
-        """The first map is not kept waiting: the neighbour begins when a browser has had time to paint one."""
-        if self.neighbour is not None:
-            await self.running.wait(0)
-            await asyncio.sleep(LATER_S)
-            self.begun.neighbours.append(self.neighbour())
+    async def _begin_neighbours(self) -> None:
+        """The first map is not kept waiting: the others begin when a browser has had time to paint one, each when the
+        one before it has its desk open."""
+        await self.running.wait(0)
+        await asyncio.sleep(LATER_S)
+        for begin in self.neighbours:
+            one = begin()
+            self.begun.neighbours.append(one)
+            await asyncio.to_thread(one.opened, OPENED_S)
 
 
 class Transmitter:
@@ -187,14 +192,14 @@ def stage(config: NodeConfig, scenario: Scenario, speed: float, member: Path | N
 
 @dataclass(frozen=True)
 class Wish:
-    """What the demo is asked for. ``scenario``: a name or a file; ``neighbour_port``: of the neighbour's desk, 0 takes
-    a free one; ``keep``: where the partners' folders stay, None: they are removed; ``shown``: told the neighbour's name
-    and the address of its desk."""
+    """What the demo is asked for. ``scenario``: a name or a file; ``ports``: of the neighbours' desks in order, 0 (and
+    where none is named) takes a free one; ``keep``: where the partners' folders stay, None: they are removed;
+    ``shown``: told a neighbour's name and the address of its desk."""
 
     scenario: str
     seed: int = 1
     speed: float = 20.0
-    neighbour_port: int = 0
+    ports: tuple[int, ...] = ()
     keep: Path | None = None
     shown: Callable[[str, str], None] = lambda _name, _url: None
 
@@ -206,12 +211,12 @@ async def prepare(wish: Wish) -> Demo:
         scenario = scenarios.load(scenarios.find(name))
     except ValueError as fault:
         raise BadInput(str(fault), "--scenario") from None
-    names = two(scenario)
+    names = scenarios.sharing(scenario)
     if wish.keep is not None and not names:
-        raise BadInput("fewer than two of its partners have sensors: nothing is shared", name, "leave --keep out")
+        raise BadInput("no two of its partners that have sensors share", name, "leave --keep out")
     if wish.keep is not None and wish.keep.exists():
         raise BadInput("is there already", str(wish.keep), "name a folder that is not there yet")
-    scenario = scenarios.apart(scenario) if names else scenario
+    scenario = _linked(scenarios.apart(scenario)) if names else scenario
     heard = [feed for one in names or (None,) for feed in feeds(scenario, one)]
     udp = {feed.name: _free_port(socket.SOCK_DGRAM) for feed in heard if feed.format == "asterix"}
     begun = Begun(Transmitter(name, wish.seed, speed, udp, names))
@@ -226,19 +231,25 @@ async def prepare(wish: Wish) -> Demo:
         if made is None:
             whole = tuple(msgspec.structs.replace(feed, url=urls[feed.name]) for feed in heard)
             config = msgspec.structs.replace(base, feeds=whole, sensors=sensors(scenario))
-            return Demo(stage(config, scenario, speed, None), begun, None)
-        config, other = (partners.configure(made, one, urls, base) for one in made.members)
-        member = made.members[other.partner]
-
-        def begin() -> Neighbour:
-            shown = functools.partial(wish.shown, member.name)
-            return Neighbour(member.config, name, speed, wish.neighbour_port, shown)
-
-        return Demo(stage(config, scenario, speed, made.members[config.partner].folder), begun, begin)
+            return Demo(stage(config, scenario, speed, None), begun)
+        config, *_ = [partners.configure(made, one, urls, base) for one in made.members]
+        own, *others = made.members.values()
+        desks = itertools.chain(wish.ports, itertools.repeat(0))
+        begins = [functools.partial(_neighbour, wish, one, port) for one, port in zip(others, desks, strict=False)]
+        return Demo(stage(config, scenario, speed, own.folder), begun, tuple(begins))
     except BaseException:  # interrupted while it was being made: nothing stays behind
         begun.end()
         begun.clean()
         raise
+
+
+def _linked(scenario: Scenario) -> Scenario:
+    """Without the relations that need somebody to carry."""
+    return msgspec.structs.replace(scenario, relation=tuple(one for one in scenario.relation if not one.via))
+
+
+def _neighbour(wish: Wish, member: partners.Member, port: int) -> Neighbour:
+    return Neighbour(member.config, wish.scenario, wish.speed, port, functools.partial(wish.shown, member.name))
 
 
 def _partners(begun: Begun, scenario: Scenario, names: tuple[str, ...], keep: Path | None) -> partners.Made:
@@ -247,16 +258,11 @@ def _partners(begun: Begun, scenario: Scenario, names: tuple[str, ...], keep: Pa
     if folder is None:
         folder = begun.folder = Path(tempfile.mkdtemp(prefix="manara-demo-"))
     made = partners.make(folder, scenario, names, {one: _free_port(socket.SOCK_STREAM) for one in names})
-    for releaser, recipient in made.agreements:
-        partners.activate(made, releaser, recipient, "full")
+    for one in scenarios.relations(scenario, names):
+        a, b = map(scenarios.alias, one.between)
+        partners.activate(made, a, b, one.phase)
+        partners.activate(made, b, a, one.phase)
     return made
-
-
-def two(scenario: Scenario) -> tuple[str, ...]:
-    """The first two partners that have a sensor; nobody where there is no second."""
-    having = {one.partner for one in scenario.radar} | {one.partner for one in scenario.receiver}
-    names = tuple(one.name for one in scenario.partner if one.name in having)[:2]
-    return names if len(names) == 2 else ()
 
 
 def _load_kernels(config: NodeConfig) -> None:

@@ -1,4 +1,4 @@
-"""The demo's second partner: a node like any other, a program of its own, that follows the same sea's clock."""
+"""Another partner of the demo: a node like any other, a program of its own, that follows the same sea's clock."""
 
 from __future__ import annotations
 
@@ -27,12 +27,19 @@ class Neighbour:
         assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
         assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._opened = threading.Event()
         threading.Thread(target=self._listen, args=(shown,), name="neighbour", daemon=True).start()
 
     def _listen(self, shown: Callable[[str], None]) -> None:
         for line in self._stdout:
             if found := re.search(rb"http://[\w.:]+/", line):
                 shown(found[0].decode("ascii"))
+                self._opened.set()
+        self._opened.set()  # it ended: nobody need wait for it
+
+    def opened(self, within_s: float) -> bool:
+        """Wait until its desk is open, or it has ended, or the time is over; whether it was not the time."""
+        return self._opened.wait(within_s)
 
     def tell(self, now_ns: int) -> None:
         """The sea's time. A neighbour that is gone is told nothing."""

@@ -3,7 +3,7 @@
 ::
 
     <folder>/arvena/arvena.toml                      the node's configuration, beside it:
-                    directory.toml                   the same for all
+                    directory.toml                   partners whom it knows: the same bytes for all who know the same
                     keys/                            of the node
                     people/arvena.policy.key …       of persons, one file each
                     arvena-belora.toml, .toml.sig …  agreements of both directions, signed by all who are named
@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from manara.release import statements
 from manara.release.document import Document
 from manara.release.statements import Activate
 from manara.study.areas import areas
-from manara.study.scenario import Scenario, alias
+from manara.study.scenario import Scenario, alias, relations
 from manara.study.world import feeds, sensors
 
 
@@ -67,7 +67,8 @@ class Made:
 
 
 def make(folder: Path, scenario: Scenario, names: Sequence[str], link_ports: Mapping[str, int]) -> Made:
-    """Folders for the named partners of a scenario in which each has channels of its own (``scenario.apart``).
+    """Folders for the named partners of a scenario in which each has channels of its own (``scenario.apart``), and
+    agreements for those of them who share. ``Made.directory`` knows everybody; each member's file whom it knows.
     ``link_ports``: name -> port on loopback where its streams are fetched. Raises BadInput, ValueError."""
     members = {alias(name): _member(folder / alias(name), scenario, name, link_ports[name]) for name in names}
     listed = Directory(
@@ -77,11 +78,23 @@ def make(folder: Path, scenario: Scenario, names: Sequence[str], link_ports: Map
         persons=tuple(person for one in members.values() for person in _persons(scenario, one)),
         areas=tuple(area for area in areas(scenario) if area.partner in members),
     )
+    related = [tuple(members[alias(name)] for name in one.between) for one in relations(scenario, names)]
+    pairs = [pair for a, b in related for pair in ((a, b), (b, a))]
     for member in members.values():
-        directory.write(member.folder / "directory.toml", listed)
-    pairs = [(a, b) for a in members.values() for b in members.values() if a is not b]
+        known = {b.id for a, b in pairs if a is member} | {member.id}
+        directory.write(member.folder / "directory.toml", _known(listed, known))
     texts = {(a.id, b.id): _agreed(scenario, listed, members, a, b) for a, b in pairs}
     return Made(scenario, listed, members, texts)
+
+
+def _known(listed: Directory, known: Container[str]) -> Directory:
+    """What a member's own copy says: nothing of partners to whom it has no relation, not even that they are there."""
+    return msgspec.structs.replace(
+        listed,
+        partners=tuple(one for one in listed.partners if one.id in known),
+        persons=tuple(one for one in listed.persons if one.partner in known),
+        areas=tuple(one for one in listed.areas if one.partner in known),
+    )
 
 
 def _agreed(

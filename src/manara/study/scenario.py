@@ -9,12 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
 
+from manara.records.agreement import Phase
 from manara.records.directory import CAPACITIES
 
+PHASES = tuple(one.name.lower() for one in Phase if one is not Phase.SUSPENDED)  # in which a relation may begin
 FOLDER = Path(__file__).resolve().parent / "scenarios"  # in a checkout a link to examples/scenarios
 
 
@@ -119,6 +123,16 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     text: str = ""
 
 
+class Relation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two partners who share, in both directions. ``phase``: in which their agreements begin; ``via``: who carries
+    between two that have no link. Where a scenario names no relation, all of its partners share with one another; where
+    it names some, nobody else does."""
+
+    between: tuple[str, str]
+    phase: str = "full"
+    via: str = ""
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many craft of each sort fill the world beside the scripted ones."""
 
@@ -166,6 +180,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     receiver: tuple[Receiver, ...] = ()
     cable: tuple[Cable, ...] = ()
     person: tuple[Person, ...] = ()
+    relation: tuple[Relation, ...] = ()
     craft: tuple[Script, ...] = ()
 
 
@@ -220,6 +235,29 @@ def alias(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
+def relations(scenario: Scenario, names: Iterable[str]) -> tuple[Relation, ...]:
+    """Who of these partners shares with whom.
+
+    >>> [one.between for one in relations(load(find("lantern")), ("Arvena", "Belora"))]
+    [('Arvena', 'Belora')]
+    """
+    known = tuple(names)
+    if not scenario.relation:
+        return tuple(Relation(between=pair) for pair in combinations(known, 2))
+    return tuple(one for one in scenario.relation if {*one.between, one.via or one.between[0]} <= set(known))
+
+
+def sharing(scenario: Scenario) -> tuple[str, ...]:
+    """Partners that have a sensor and a relation to another that has one, in the scenario's order.
+
+    >>> sharing(load(find("lantern")))
+    ('Arvena', 'Belora', 'Corvia', 'Delmara')
+    """
+    having = {one.partner for one in scenario.radar} | {one.partner for one in scenario.receiver}
+    related = {name for one in relations(scenario, sorted(having)) for name in one.between}
+    return tuple(one.name for one in scenario.partner if one.name in related)
+
+
 def apart(scenario: Scenario) -> Scenario:
     """The same sea, in which no channel carries what two partners hear: one that does becomes one for each of them
     (``ais`` becomes ``ais-arvena``, ``ais-belora``). Craft, sensors and their chance stay as they are."""
@@ -251,6 +289,8 @@ def _fault(scenario: Scenario) -> str:
     for person in scenario.person:
         if person.capacity not in CAPACITIES:
             return f"{person.name}: capacity {person.capacity!r} is none of {', '.join(CAPACITIES)}"
+    if fault := _relations_fault(scenario.relation, partners):
+        return fault
     if len({alias(name) for name in partners}) != len(scenario.partner):
         return "two partners have one name"
     towns = {t.name for t in scenario.town}
@@ -264,6 +304,21 @@ def _fault(scenario: Scenario) -> str:
     if double:
         return f"two things are called {double[0]!r}"
     return _number_fault(scenario)
+
+
+def _relations_fault(relations: tuple[Relation, ...], partners: set[str]) -> str:
+    said: list[frozenset[str]] = []
+    for one in relations:
+        pair = " and ".join(one.between)
+        if not set(one.between) <= partners or len(set(one.between)) < 2:
+            return f"relation between {pair}: it takes two partners of the scenario"
+        if one.via and (one.via not in partners or one.via in one.between):
+            return f"relation between {pair}: via takes a third partner of the scenario"
+        if one.phase not in PHASES:
+            return f"relation between {pair}: phase {one.phase!r} is none of {', '.join(PHASES)}"
+        said.append(frozenset(one.between))
+    double = [one for one in said if said.count(one) > 1]
+    return f"two relations between {' and '.join(sorted(double[0]))}" if double else ""
 
 
 KINDS = ("unmanned", "aircraft", "tanker", "cargo", "distress")
