@@ -146,3 +146,9 @@ def test_no_more_screens_than_the_bound(client, monkeypatch):
         with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/ws") as second:
             second.receive_text()
         assert refused.value.code == 1013
+
+
+def test_a_story_is_told_as_it_is_and_without_one_there_is_none(client, source):
+    assert client.get("/api/story").json() == {}
+    source.story = {"lines": [{"id": "a", "en": "One.", "ar": "واحد.", "desk": ""}], "desks": []}
+    assert client.get("/api/story").json() == source.story

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,7 @@ class FakeSource:
     title_ar = "مراقبة أرفينا"
     mode = "demo"
     speed = 1.0
+    story: Mapping[str, Any] = {}
 
     def __init__(self, n: int = 300, seed: int = 7, lat_deg: float = 12.0, lon_deg: float = -38.0) -> None:
         rng = np.random.default_rng(seed)

@@ -29,6 +29,7 @@ WAYS = {
     "host/vault.py": "erased key files are overwritten, in the node's own folder",
     "host/link_server.py": "partners fetch their streams over mutual TLS",
     "host/link_client.py": "fetches from partners, hands over receipts and statements",
+    "exercise/story.py": "reads the desks of the demo's own nodes, on loopback; it sends them nothing",
     "host/link_file.py": "a stream as a file, where the caller says",
 }
 

@@ -59,7 +59,7 @@ def build(source: Source, names: frozenset[str] = frozenset(), static: Path = ST
                 await task
 
     app = Litestar(
-        route_handlers=[*_reads(source), _partners(source), _live(hub), *_pages(static)],
+        route_handlers=[*_reads(source), _partners(source), _story(source), _live(hub), *_pages(static)],
         lifespan=[following],
         openapi_config=None,
         logging_config=None,
@@ -116,6 +116,14 @@ def _partners(source: Source) -> Any:
         return sharing.partners(source.views())
 
     return partners
+
+
+def _story(source: Source) -> Any:
+    @get("/api/story", sync_to_thread=False)
+    def story() -> Plain:
+        return dict(source.story)
+
+    return story
 
 
 def _config(source: Source) -> Plain:

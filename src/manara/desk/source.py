@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from manara.records.inputs import Views
 
@@ -28,6 +29,11 @@ class Source(Protocol):
     @property
     def speed(self) -> float:
         """Node seconds per real second: 1 live, 10 for a recording at ten times, 0 while paused."""
+        ...
+
+    @property
+    def story(self) -> Mapping[str, Any]:
+        """What an exercise tells of itself (exercise/story.py: Story); {}: nothing."""
         ...
 
     def views(self) -> Views:

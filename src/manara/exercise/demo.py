@@ -30,7 +30,7 @@ from pathlib import Path
 
 import msgspec
 
-from manara.exercise import partners
+from manara.exercise import partners, story
 from manara.exercise.neighbour import Neighbour
 from manara.host.clock import FollowedClock
 from manara.host.problems import BadInput
@@ -91,7 +91,9 @@ class Demo:
 
     staged: Staged
     begun: Begun
+    scenario: Scenario
     neighbours: tuple[Callable[[], Neighbour], ...] = ()
+    desks: list[story.Desk] = field(default_factory=list)  # of the others, as they open
 
     @property
     def running(self) -> Running:
@@ -105,6 +107,7 @@ class Demo:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.running.run_live())
                 tasks.create_task(self._begin_neighbours())
+                tasks.create_task(story.follow(self.scenario, self.desks, self.running.tell))
         finally:
             self.begun.end()
             self.staged.close()
@@ -231,12 +234,15 @@ async def prepare(wish: Wish) -> Demo:
         if made is None:
             whole = tuple(msgspec.structs.replace(feed, url=urls[feed.name]) for feed in heard)
             config = msgspec.structs.replace(base, feeds=whole, sensors=sensors(scenario))
-            return Demo(stage(config, scenario, speed, None), begun)
+            return Demo(stage(config, scenario, speed, None), begun, scenario)
         config, *_ = [partners.configure(made, one, urls, base) for one in made.members]
         own, *others = made.members.values()
-        desks = itertools.chain(wish.ports, itertools.repeat(0))
-        begins = [functools.partial(_neighbour, wish, one, port) for one, port in zip(others, desks, strict=False)]
-        return Demo(stage(config, scenario, speed, own.folder), begun, tuple(begins))
+        beside = itertools.chain(wish.ports, itertools.repeat(0))
+        opened: list[story.Desk] = []
+        begins = [
+            functools.partial(_neighbour, wish, one, port, opened) for one, port in zip(others, beside, strict=False)
+        ]
+        return Demo(stage(config, scenario, speed, own.folder), begun, scenario, tuple(begins), opened)
     except BaseException:  # interrupted while it was being made: nothing stays behind
         begun.end()
         begun.clean()
@@ -248,8 +254,12 @@ def _linked(scenario: Scenario) -> Scenario:
     return msgspec.structs.replace(scenario, relation=tuple(one for one in scenario.relation if not one.via))
 
 
-def _neighbour(wish: Wish, member: partners.Member, port: int) -> Neighbour:
-    return Neighbour(member.config, wish.scenario, wish.speed, port, functools.partial(wish.shown, member.name))
+def _neighbour(wish: Wish, member: partners.Member, port: int, opened: list[story.Desk]) -> Neighbour:
+    def shown(url: str) -> None:
+        opened.append(story.Desk(partner=member.id, name=member.name, name_ar=member.name_ar, url=url))
+        wish.shown(member.name, url)
+
+    return Neighbour(member.config, wish.scenario, wish.speed, port, shown)
 
 
 def _partners(begun: Begun, scenario: Scenario, names: tuple[str, ...], keep: Path | None) -> partners.Made:

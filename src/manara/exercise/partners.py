@@ -44,6 +44,7 @@ class Member:
     keys: NodeKeys
     people: Mapping[str, Path]
     link_port: int
+    name_ar: str = ""
 
     @property
     def config(self) -> Path:
@@ -74,7 +75,7 @@ def make(folder: Path, scenario: Scenario, names: Sequence[str], link_ports: Map
     listed = Directory(
         version=1,
         issued=scenario.start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        partners=tuple(_partner(scenario, one) for one in members.values()),
+        partners=tuple(_partner(one) for one in members.values()),
         persons=tuple(person for one in members.values() for person in _persons(scenario, one)),
         areas=tuple(area for area in areas(scenario) if area.partner in members),
     )
@@ -154,7 +155,8 @@ def _member(folder: Path, scenario: Scenario, name: str, port: int) -> Member:
     for person, _ in _named(scenario, name):
         people[person] = folder / "people" / f"{person}.key"
         keys.make_signer(people[person])
-    return Member(alias(name), name, folder, own, people, port)
+    name_ar = next(one.name_ar for one in scenario.partner if one.name == name)
+    return Member(alias(name), name, folder, own, people, port, name_ar)
 
 
 def _named(scenario: Scenario, partner: str) -> list[tuple[str, Person]]:
@@ -203,12 +205,11 @@ def signer(member: Member, person: str) -> Signer:
     return keys.load_signer(member.people[person])
 
 
-def _partner(scenario: Scenario, member: Member) -> Partner:
-    name_ar = next(one.name_ar for one in scenario.partner if one.name == member.name)
+def _partner(member: Member) -> Partner:
     return Partner(
         id=member.id,
         name=member.name,
-        name_ar=name_ar,
+        name_ar=member.name_ar,
         url=f"https://127.0.0.1:{member.link_port}",
         tls_certificate=member.keys.tls_certificate.read_text("ascii"),
         **member.keys.fingerprints(),

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -102,6 +102,7 @@ class Running:
         self._published = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
         self._exits: dict[str, exits.Exit] = {}
+        self._story: Mapping[str, Any] = {}
 
     @property
     def title(self) -> str:
@@ -112,6 +113,15 @@ class Running:
     def title_ar(self) -> str:
         """Its Arabic name; empty where it has none of its own."""
         return self._face.title_ar
+
+    @property
+    def story(self) -> Mapping[str, Any]:
+        """What an exercise tells of itself; {}: nothing."""
+        return self._story
+
+    def tell(self, story: Mapping[str, Any]) -> None:
+        """An exercise goes on with its story."""
+        self._story = story
 
     @property
     def mode(self) -> str:

@@ -3,7 +3,7 @@
 import { attention, label, type Frame, type Label, type Squares, type Told } from '../wire/frame.ts'
 import { KINDS, REASONS, reason } from '../wire/words.ts'
 import * as address from './address.ts'
-import { GONE, details, health, partners, type Config, type Details, type Feature, type Health, type Partners } from './reads.ts'
+import { GONE, details, health, partners, story, type Config, type Details, type Feature, type Health, type Partners, type Story } from './reads.ts'
 import { keep, kept } from './keep.ts'
 import { Picture } from './picture.ts'
 import { foreign, regions, type Partner, type Region } from './shares.ts'
@@ -42,6 +42,7 @@ class Desk {
   health = $state.raw<Health | null>(null)
   partners = $state.raw<Partner[]>([]) // in the order of their places, from 1 on
   sharing = $state.raw<Partners | null>(null)
+  story = $state.raw<Story | null>(null)
   partnersOpen = $state(false)
   regions = $state.raw<Region[]>([])
   regionKey = $state<string | null>(null)
@@ -206,6 +207,10 @@ class Desk {
 
   async askPartners(): Promise<void> {
     if (this.partners.length) this.sharing = await partners()
+  }
+
+  async askStory(): Promise<void> {
+    if (this.mode === 'demo') this.story = (await story()) ?? this.story
   }
 
   async askHealth(): Promise<void> {

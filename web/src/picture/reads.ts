@@ -97,6 +97,11 @@ export interface Partners {
   warned: { partner: string; area: string; window: string; hazard: string; severity: string; age_s: number }[]
 }
 
+export interface Story {
+  lines: { id: string; en: string; ar: string; desk: string }[]
+  desks: { partner: string; name: string; name_ar: string; url: string }[]
+}
+
 export interface Config {
   title: string
   mode: string
@@ -128,6 +133,10 @@ export const config = async (): Promise<Config | null> => present(await read<Con
 export const health = async (): Promise<Health | null> => present(await read<Health>('/api/health'))
 export const details = (trackId: string) => read<Feature<Details>>(`/api/tracks/${trackId}`)
 export const partners = async (): Promise<Partners | null> => present(await read<Partners>('/api/partners'))
+export const story = async (): Promise<Story | null> => {
+  const told = present(await read<Partial<Story>>('/api/story'))
+  return told ? { lines: told.lines ?? [], desks: told.desks ?? [] } : null
+}
 export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
 export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>
