@@ -20,6 +20,7 @@ from manara.study.scenario import Scenario, alias, sharing
 EVERY_S = 1.0
 ANSWER_BYTES = 1 << 20
 PATIENCE_S = 3.0
+COUNTS = {3: ("Three", "ثلاثة"), 4: ("Four", "أربعة"), 5: ("Five", "خمسة"), 6: ("Six", "ستة")}
 Drafts = Sequence[Mapping[str, Any]]
 
 
@@ -59,10 +60,11 @@ def told(scenario: Scenario, desks: Sequence[Desk], drafts: Mapping[str, Drafts]
 def _stakes(scenario: Scenario) -> Iterator[Line]:
     names = {one.name: one.name_ar for one in scenario.partner}
     n = len(sharing(scenario))
+    few, few_ar = COUNTS.get(n, (str(n), _ltr(n)))
     yield Line(
         id="stakes",
-        en=f"{n} partners share one sea, each on its own terms, each with a node of its own; nobody stands above them.",
-        ar=f"{_ltr(n)} شركاء يتقاسمون بحرًا واحدًا، كلٌّ بشروطه. لكلٍّ منهم عُقدته، ولا سلطة فوقهم.",
+        en=f"{few} partners share one sea, each on its own terms, each with a node of its own; nobody stands above them.",
+        ar=f"{few_ar} شركاء يتقاسمون بحرًا واحدًا، كلٌّ بشروطه. لكلٍّ منهم عُقدته، ولا سلطة فوقهم.",
     )
     for one in scenario.relation:
         if one.via:
