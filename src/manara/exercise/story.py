@@ -63,7 +63,7 @@ def _stakes(scenario: Scenario) -> Iterator[Line]:
     few, few_ar = COUNTS.get(n, (str(n), _ltr(n)))
     yield Line(
         id="stakes",
-        en=f"{few} partners share one sea, each on its own terms, each with a node of its own; nobody stands above them.",
+        en=f"{few} partners share one sea, each on its own terms, each with a node of its own, nobody above them.",
         ar=f"{few_ar} شركاء يتقاسمون بحرًا واحدًا، كلٌّ بشروطه. لكلٍّ منهم عُقدته، ولا سلطة فوقهم.",
     )
     for one in scenario.relation:
