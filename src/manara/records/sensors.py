@@ -54,3 +54,25 @@ class FeedHealth(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     clock_offset_s: float | None = None  # median of (received - applicable), None when the source gives no time
     detail: str = ""
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """What is believed to be wrong with one source of plots or reports, with sigmas; see ``tracking.registration``."""
+
+    source: int
+    form: str  # polar, cartesian, geodetic, reports (a reference: it has no bias here)
+    place_m: tuple[float, float] = (0.0, 0.0)  # polar: range, 0; else east, north
+    place_sigma_m: tuple[float, float] = (0.0, 0.0)
+    turn_rad: float = 0.0  # azimuth of its north, clockwise
+    turn_sigma_rad: float = 0.0
+    late_s: float = 0.0  # by how much it stamps late
+    late_sigma_s: float = 0.0
+    drift: float = 0.0  # seconds per second
+    drift_sigma: float = 0.0
+    applied: bool = False  # any of it is taken out of the plots
+    noise_factor: float = 1.0  # of the noise variance that it states
+    dishonest: bool = False  # the factor is applied
+    differences: int = 0  # with other sources, ever
+    alarms: int = 0  # jumps, ever
+    alarm: str = ""  # the last one: which bias, by how much
+    alarm_ns: int = 0
