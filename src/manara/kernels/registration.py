@@ -29,9 +29,10 @@ I8 = NDArray[np.int64]
 FIRST, SECOND, TURN, TIME, DRIFT, WIDTH = 0, 1, 2, 3, 4, 5
 GATE = 18.4  # χ² of two degrees beyond which a difference counts for less: one honest one in ten thousand
 STEEP = 0.5  # a polar plot whose way on the ground is less than this share of its slant range says little
-FACTOR_MIN, FACTOR_MAX = 0.25, 100.0  # of a source's noise variance
+FACTOR_MIN, FACTOR_MAX = 1.0, 100.0  # of a source's noise variance: one that is better than it says is left at that
 MEMORY = 0.9  # of what is known of the factors, from window to window
 KNOWN = 1.0  # information about the logarithm of a factor at the start: a third to three times
+RESTLESS = 0.95  # memory of how large |z| of a source usually is
 STRIDE = 1.5  # the most that a window changes the logarithm of a factor
 WIDEST = 2.0  # a doubt never exceeds this many priors, a bias four times as many: what a source may be at all
 
@@ -59,6 +60,7 @@ class Book(NamedTuple):
     score: F8  # (s,) of the logarithms, of this window
     blame: F8  # (s, s) information about them, of this window
     shift: F8  # (s, 10) of this window: score of the five, then their information
+    usual: F8  # (s, 5) mean square of z over the windows before, 1 at first
     tally: F8  # (s, 3) of this window: differences and the sum of their NIS / 2; differences ever
 
 
@@ -78,6 +80,7 @@ def blank(s: int) -> Book:
         np.zeros(s),
         np.zeros((s, s)),
         np.zeros((s, 2 * WIDTH)),
+        np.ones((s, WIDTH)),
         np.zeros((s, 3)),
     )
 
@@ -317,9 +320,10 @@ def judge(book: Book, n: int, limit: float, material: F8) -> tuple[int, int, flo
     """Close a window: did a bias jump, whose noise is not what it says?
 
     A bias that did not jump has a score of mean 0 and variance its information, since innovations are white: z is
-    standard normal. The largest |z| above ``limit`` is the alarm; its size is score / information. That source is
-    doubted anew, and nothing of a window with an alarm counts for the noise. Else the factors take a step, see
-    ``weigh``.
+    standard normal. Where errors of single craft last it is wider: z is measured by its own root mean square over the
+    windows before, if that is above 1, so that for long alarms come no more often than is stated. The largest |z|
+    above ``limit`` is the alarm; its size is score / information. That source is doubted anew, and nothing of a window
+    with an alarm counts for the noise. Else the factors take a step, see ``weigh``.
 
     In: ``material`` (n, 5): smaller shifts are no alarm. Out: (source or −1, which bias, size); the window is cleared.
 
@@ -331,8 +335,13 @@ def judge(book: Book, n: int, limit: float, material: F8) -> tuple[int, int, flo
     for s in range(n):
         for k in range(TIME + 1):
             y, j = book.shift[s, k], book.shift[s, WIDTH + k]
-            if book.prior[s, k] > 0.0 and j > 0.0 and abs(y) > most * math.sqrt(j) and abs(y / j) > material[s, k]:
-                who, which, size, most = s, k, y / j, abs(y) / math.sqrt(j)
+            if not (book.prior[s, k] > 0.0 and j > 0.0):
+                continue
+            z2 = y * y / j
+            z = math.sqrt(z2 / max(1.0, book.usual[s, k]))
+            book.usual[s, k] += (1.0 - RESTLESS) * (min(z2, 4.0 * limit * limit) - book.usual[s, k])
+            if z > most and abs(y / j) > material[s, k]:
+                who, which, size, most = s, k, y / j, z
     if who >= 0:
         doubt(book, who)
     else:
