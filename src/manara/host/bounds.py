@@ -15,6 +15,8 @@ import msgspec
 
 from manara.host import address
 from manara.host.problems import BadInput
+from manara.link.sealed import is_alias
+from manara.records.brokered import SIZES
 from manara.records.config import ExitConfig, NodeConfig
 from manara.records.sensors import FeedConfig, Sensor
 
@@ -50,6 +52,8 @@ _SENSOR: tuple[Rule, ...] = (
     ("detection_probability", 0.001, 1),
 )
 _EXIT: tuple[Rule, ...] = (("period_s", *EXIT_PERIOD_S), ("sac", 0, 255), ("sic", 0, 255))
+_BROKER: tuple[Rule, ...] = (("every_s", 0.02, 60), ("silence_s", 0.1, 86_400))
+_CARRIES: tuple[Rule, ...] = (("envelopes", 1, 1_000_000), ("mib", 1, 65_536), ("per_s", 0.01, 100))
 _MAY_BE_UNKNOWN = frozenset({"receiver_lat_deg", "receiver_lon_deg", "lat_deg", "lon_deg"})  # NaN: not said
 
 
@@ -69,11 +73,14 @@ def check(config: NodeConfig, where: str) -> None:
 
 
 def _sharing(config: NodeConfig, where: str) -> None:
-    for one in (config.partner, *config.never_to):
+    ends = [name for brokered in config.broker for name in (brokered.via, brokered.partner)]
+    ends += [name for pair in config.carries for name in pair.partners]
+    for one in (config.partner, *config.never_to, *ends):
         if one and not _PARTNER.fullmatch(one):
             raise BadInput(f"{one!r} is no id of a partner", where, "lower case, digits and hyphens, at most 31")
     if config.partner in config.never_to:
         raise BadInput("never_to names this node itself", where)
+    _brokered(config, where)
     if config.partner and not config.directory:
         raise BadInput("partner is given and directory is not", where, "name the directory's file")
     for url in (config.link_listen, config.link_url):
@@ -83,6 +90,29 @@ def _sharing(config: NodeConfig, where: str) -> None:
         if not config.link_listen:
             raise BadInput("link_url is given and link_listen is not", where, "say where this node listens")
         _callable(config.link_url, "link_url", where)
+
+
+def _brokered(config: NodeConfig, where: str) -> None:
+    """Who is carried, by whom, and between whom we carry."""
+    seen: set[str] = set()
+    for one in config.broker:
+        what = f"broker to {one.partner!r}: "
+        _numbers(one, _BROKER, what, where)
+        if {one.via, one.partner} & {"", config.partner} or one.via == one.partner or one.partner in seen:
+            raise BadInput(f"{what}not another partner, once, by a third one", where, "give via and partner")
+        if one.size_bytes not in SIZES:
+            raise BadInput(f"{what}size_bytes is {one.size_bytes}", where, f"one of {', '.join(map(str, SIZES))}")
+        if one.via in config.never_to:
+            raise BadInput(f"{what}never_to names {one.via}: nothing goes through it, sealed or not", where)
+        seen.add(one.partner)
+    for pair in config.carries:
+        what = f"carries {pair.partners}: "
+        _numbers(pair, _CARRIES, what, where)
+        if len({*pair.partners, config.partner}) != 3 or set(pair.partners) & set(config.never_to):
+            raise BadInput(f"{what}two other partners, none of them in never_to", where)
+    aliases = [one for pair in config.carries for one in pair.aliases]
+    if len(set(aliases)) != len(aliases) or not all(map(is_alias, aliases)):
+        raise BadInput("carries: an alias is x and 24 hexadecimal digits, and stands once", where)
 
 
 def link_url(config: NodeConfig, where: str) -> str:

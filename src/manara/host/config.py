@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from manara.host import bounds
+from manara.host import bounds, broker_keys
 from manara.host.problems import BadInput
 from manara.records.config import NodeConfig
 from manara.records.sensors import Sensor
@@ -29,7 +29,7 @@ def node_config(path: Path) -> NodeConfig:
         config = msgspec.structs.replace(config, sensors=(*config.sensors, *more))
     _check_names(config, path)
     bounds.check(config, str(path))
-    return config
+    return broker_keys.bound(config, path.parent)
 
 
 def _check_names(config: NodeConfig, path: Path) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from manara.host import backfill, bounds, tls
+from manara.host.broker_desk import BrokerDesk
 from manara.host.keys import NodeKeys
 from manara.host.link_server import Admitted, Desks, LinkServer
 from manara.host.log_store import LogStore
@@ -59,11 +60,14 @@ class Door:
         self.standings = standing.init()
         self._ready = False  # until a step has said who was revoked and what was suspended, nobody comes in
         self.server: LinkServer | None = None
+        self.carry: BrokerDesk | None = None
 
     async def open(self, keys: NodeKeys) -> None:
         """Listen where the configuration says. Raises BadInput."""
         host, port = bounds.link_address(self._config.link_listen, "link_listen")
-        self.server = LinkServer(self, Desks(self.admit, self.hear, self._cosign, self._log.tile), self._now_ns)
+        self.server = LinkServer(
+            self, Desks(self.admit, self.hear, self._cosign, self._log.tile, self.carry), self._now_ns
+        )
         pinned = [one.tls_certificate for one in self._others if one.tls_certificate]
         context = tls.server_context(keys.tls_certificate, keys.tls_key, pinned, self.server.handshakes)
         await self.server.open(host, port, context)
@@ -98,11 +102,27 @@ class Door:
             return BUSY
         if fingerprint in self.standings.revoked:
             return "revoked"
+        if why := self._agreed(found):
+            carried = self.carry is not None and found.id in self.carry.partners
+            return Admitted(found.id, frozenset(), witnessed=False) if carried else why
+        ours = self._ours(found)
+        return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
+
+    def _agreed(self, found: Partner) -> str:
         ours, theirs = self._ours(found), f"{found.id}>{self._config.partner}"
         agreed = ours in self.standings.agreements or theirs in self.standings.agreements
         if ours not in self.told and (found.id in self._config.never_to or not agreed):
             return "no_agreement"  # never_to is nobody's business but ours
-        return Admitted(found.id, frozenset({ours, f"{ours}/backfill"}))
+        return ""
+
+    def admitted(self, partner: str) -> str:
+        """Why a partner without a link of its own, to whom a broker carries, is told nothing now; "" when it is."""
+        found = next((one for one in self._others if one.id == partner), None)
+        if found is None or not self._ready:
+            return BUSY
+        if {found.ledger_key, found.agreement_key, found.seal_key} & set(self.standings.revoked):
+            return "revoked"
+        return self._agreed(found)
 
     def _ours(self, partner: Partner) -> str:
         return f"{self._config.partner}>{partner.id}"

@@ -132,6 +132,16 @@ def load_signer(path: Path) -> FileSigner:
     return FileSigner(_ed25519(path))
 
 
+def signer_of_file(path: Path) -> FileSigner:
+    """The signer of a key file, which is made where there is none. Raises BadInput."""
+    return FileSigner(_have(path, _ed25519, Ed25519PrivateKey.generate))
+
+
+def seal_of_file(path: Path) -> SealKey:
+    """The same for a key that opens what is sealed. Raises BadInput."""
+    return SealKey(_have(path, _x25519, X25519PrivateKey.generate))
+
+
 def stage(folder: Path, purpose: str) -> FileSigner:
     """First half of a rotation: make (or find) ``<purpose>.key.next``. It signs nothing until ``adopt``."""
     path = folder / f"{purpose}.key.next"

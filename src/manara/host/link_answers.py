@@ -39,10 +39,11 @@ class LogReads(Protocol):
         ...
 
 
-def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int) -> bytes | str:
-    """The bytes of an answer, or why there is none. ``size``: of the newest checkpoint that the asker knows."""
+def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int, most: int = PULL_BYTES) -> bytes | str:
+    """The bytes of an answer, or why there is none. ``size``: of the newest checkpoint that the asker knows; ``most``:
+    bytes of rows, unless one entry alone has more."""
     following = log.heads().get(stream, 0)
-    found = _read(log, stream, first, following)
+    found = _read(log, stream, first, following, most)
     signed = log.checkpoint()
     if first < following and not found:
         return PRUNED
@@ -57,13 +58,13 @@ def answer(log: LogReads, stream: str, first: int, size: int, now_ns: int) -> by
     return wire.encode(stream, following, now_ns, signed, b"".join(whole_path(log, size, grown)), paths, found)
 
 
-def _read(log: LogReads, stream: str, first: int, following: int) -> list[Delivery]:
+def _read(log: LogReads, stream: str, first: int, following: int, most: int) -> list[Delivery]:
     """Entries for one answer, read in small pieces."""
     found: list[Delivery] = []
     size, end = 0, min(following, first + PULL_ENTRIES)
-    while first + len(found) < end and size < PULL_BYTES:
+    while first + len(found) < end and size < most:
         at = first + len(found)
-        some = log.read(stream, at, min(READ_ENTRIES, end - at), PULL_BYTES - size)
+        some = log.read(stream, at, min(READ_ENTRIES, end - at), most - size)
         if not some:
             break
         found += some

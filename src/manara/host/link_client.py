@@ -162,6 +162,19 @@ class LinkClient:
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
             raise _unreachable(fault) from None
 
+    async def fetch(self, path: str, wait_s: float, most: int) -> tuple[int, bytes]:
+        """What the partner answers to a question that may take so long; status and at most so many bytes. Raises
+        Unreachable."""
+        asked = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=wait_s + self._pace.silence_s)
+        try:
+            async with (
+                asyncio.timeout(LONGEST_S),
+                self._open().get(self._peer.url + path, timeout=asked, allow_redirects=False) as got,
+            ):
+                return got.status, await _read(got, most)
+        except (aiohttp.ClientError, OSError, TimeoutError) as fault:
+            raise _unreachable(fault) from None
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(

@@ -6,6 +6,7 @@
     POST /v1/receipt, /v1/statement                 a signed envelope
     POST /witness/add-checkpoint                    C2SP tlog-witness
     GET  /checkpoint, /tile/{path}                  C2SP tlog-tiles
+    POST, GET /v1/broker/{alias}                    an envelope for an alias, and envelopes for one's own (broker_desk)
 
 Each request is admitted by the fingerprint of its certificate, anew. Nothing is compressed, in neither direction.
 """
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import web
 
@@ -26,6 +28,7 @@ from manara.host.link_answers import PRUNED, LogReads, answer
 from manara.host.link_quota import Meter, Quota
 from manara.host.problems import BadInput
 from manara.link import heads
+from manara.records.brokered import SIZES
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -57,6 +60,18 @@ _WHO = web.RequestKey("who", Admitted)
 _METER = web.RequestKey("meter", Meter)
 
 
+class Carrier(Protocol):
+    """What takes and gives envelopes that this node cannot read: status and answer."""
+
+    async def post(self, partner: str, alias: str, envelope: bytes) -> tuple[int, bytes]:
+        """An envelope for an alias."""
+        ...
+
+    async def get(self, partner: str, alias: str, first: int, wait_s: float) -> tuple[int, bytes]:
+        """Envelopes for an alias of the asker, from a number on."""
+        ...
+
+
 @dataclass(frozen=True)
 class Desks:
     """What stands behind the door. ``admit``: fingerprint -> who, or why not. ``hear``: (partner, "receipt" or
@@ -67,6 +82,7 @@ class Desks:
     hear: Callable[[str, str, bytes], Awaitable[str]]
     cosign: Callable[[str, bytes], Awaitable[tuple[int, bytes]]] | None = None
     tile: Callable[[str], bytes | None] | None = None
+    carry: Carrier | None = None
 
 
 @dataclass
@@ -105,6 +121,8 @@ class LinkServer:
         app.router.add_post("/witness/add-checkpoint", self._cosign)
         app.router.add_get("/checkpoint", self._checkpoint)
         app.router.add_get("/tile/{path:.+}", self._tile)
+        app.router.add_post("/v1/broker/{alias}", self._carry_in)
+        app.router.add_get("/v1/broker/{alias}", self._carry_out)
         self._runner = web.AppRunner(
             app, handle_signals=False, access_log=None, auto_decompress=False, keepalive_timeout=IDLE_S,
             handler_cancellation=True, lingering_time=1.0,
@@ -260,8 +278,9 @@ class LinkServer:
         stream = request.match_info["name"]
         asked = [_number(request.query.get(name, default)) for name, default in _PULL]
         if stream not in who.streams or not heads.is_stream(stream):
-            self._count(who.partner, "not_your_stream")
-            return _refusal(404, "not_your_stream")
+            why = "not_your_stream" if who.streams else "no_agreement"  # the latter: we only carry for it
+            self._count(who.partner, why)
+            return _refusal(404, why)
         if min(asked) < 0:
             self._count(who.partner, "bad_query")
             return _refusal(400, "bad_query")
@@ -314,6 +333,23 @@ class LinkServer:
         status, answer = await self._desks.cosign(request[_WHO].partner, await self._body(request, WITNESS_BYTES))
         kind = "text/x.tlog.size" if status == 409 else "text/plain"
         return web.Response(status=status, body=answer, content_type=kind)
+
+    async def _carry_in(self, request: web.Request) -> web.Response:
+        if self._desks.carry is None:
+            return _refusal(404, "no_broker")
+        body = await self._body(request, SIZES[-1])
+        status, answer = await self._desks.carry.post(request[_WHO].partner, request.match_info["alias"], body)
+        return web.Response(status=status, body=answer, content_type="application/json")
+
+    async def _carry_out(self, request: web.Request) -> web.Response:
+        first, wait = (_number(request.query.get(name, "0")) for name in ("from", "wait_ms"))
+        if self._desks.carry is None or min(first, wait) < 0:
+            return _refusal(404, "no_broker")
+        who, alias = request[_WHO], request.match_info["alias"]
+        status, answer = await self._desks.carry.get(who.partner, alias, first, min(wait / 1e3, WAIT_MAX_S))
+        if isinstance(again := self._desks.admit(self._lines[request.protocol].fingerprint), str):
+            return _refusal(403, again, cut=True)
+        return web.Response(status=status, body=answer, content_type="application/msgpack")
 
     async def _checkpoint(self, _: web.Request) -> web.Response:
         return web.Response(body=self._log.checkpoint(), content_type="text/plain")

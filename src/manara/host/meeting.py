@@ -67,11 +67,15 @@ def read(path: Path) -> tuple[bytes, Card]:
         raise BadInput(f"not a partner's card: {fault}", str(path)) from None
     if one.v != 1:
         raise BadInput(f"a card of version {one.v}; this program reads 1", str(path))
-    alone = Directory(version=1, partners=(one.partner,), persons=one.persons, areas=one.areas)
-    wrong = next(register.check(alone), None)
+    check_card(one.partner, one.persons, one.areas, path)
+    return found, one
+
+
+def check_card(partner: Partner, persons: tuple[Person, ...], areas: tuple[Area, ...], path: Path) -> None:
+    """Raises BadInput where what a card says would be no sound directory by itself."""
+    wrong = next(register.check(Directory(version=1, partners=(partner,), persons=persons, areas=areas)), None)
     if wrong:
         raise BadInput(wrong.text(), str(path), "ask the partner for a sound card")
-    return found, one
 
 
 def fingerprint(invitation: bytes, reply: bytes) -> str:

@@ -22,6 +22,8 @@ import aiohttp
 import msgspec
 
 from manara.host import backfill, commands, directory, keys, retention, tls
+from manara.host.broker_line import BrokerLine, Ends
+from manara.host.brokering import Brokering
 from manara.host.disk import FolderDisk
 from manara.host.door import BUSY, Door
 from manara.host.link_checks import Refusal, Remembered
@@ -122,6 +124,8 @@ class Sharing:
                 self.witnessing.expect(witness_name(partner.id))
         self.room = backfill.Room(self.log.heads)
         self.door = Door(config, self.listed.directory, self.log, self.witness, self.room, self._offer_one, now_ns)
+        self.brokering = Brokering(config, base, folder, self.keys, self.listed.directory, now_ns)
+        self.door.carry = self.brokering.desk
         self._gaps = backfill.Gaps()
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
@@ -134,6 +138,7 @@ class Sharing:
         self._owed: list[Effect] = []
         self._outgoing: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
         self._clients: dict[str, LinkClient] = {}
+        self._lines: dict[str, BrokerLine] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # The step's side
@@ -178,11 +183,15 @@ class Sharing:
 
     def _swept(self, one: retention.Swept) -> None:
         """What was erased goes into the log, in the node's own words."""
-        last = self._standings.heads.get(f"retention/{one.originator}", "")
-        text = retention.statement(one, last, secrets.token_hex(16))
-        self._offer_one(
-            Command(f"retention-{statements.statement_sha256(text)[:16]}", self._signed(text), self._now_ns())
-        )
+        last = self._last_said(f"retention/{one.originator}")
+        self._log_own("retention", retention.statement(one, last, secrets.token_hex(16)))
+
+    def _last_said(self, subject: str) -> str:
+        return self._standings.heads.get(subject, "")
+
+    def _log_own(self, name: str, text: bytes) -> None:
+        """A statement of this node goes into its log."""
+        self._offer_one(Command(f"{name}-{statements.statement_sha256(text)[:16]}", self._signed(text), self._now_ns()))
 
     def sweep_alone(self, dry: bool) -> tuple[retention.Swept, ...]:
         """The same while no node runs: what is said of it waits in the spool for the log."""
@@ -276,9 +285,12 @@ class Sharing:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._spool(), name="commands")
                 tasks.create_task(retention.keep(self.folder, self._sweep, self._swept), name="retention")
-                for partner in self.listed.directory.partners:
-                    if partner.id != self.config.partner and partner.url and partner.tls_certificate:
+                for partner in self._others():
+                    if partner.id not in self.brokering.said and partner.url and partner.tls_certificate:
                         self._call(partner, tasks)
+                for name in self.brokering.relations:
+                    self._call_through(name, tasks)
+                tasks.create_task(self.brokering.keep_hops(self._last_said, self._log_own), name="hops")
                 self._ask_neutral(tasks)
                 tasks.create_task(backfill.keep(self._history()), name="history")
         finally:
@@ -291,6 +303,7 @@ class Sharing:
         """Let go of the folders."""
         self.sweeper.stop()
         self.received.close()
+        self.brokering.close()
         for disk in self._disks:
             disk.close()
 
@@ -327,6 +340,21 @@ class Sharing:
         if partner.witness_key:
             shown = self.witnessing.show(witness_key(partner), self._post(client))
             tasks.create_task(shown, name=f"witness {partner.id}")
+
+    def _call_through(self, name: str, tasks: asyncio.TaskGroup) -> None:
+        """A partner without a link: what is for it, and what it says, goes sealed through a broker."""
+        via, partner = self.brokering.said[name].via, self.listed.directory.partner(name)
+        if via not in self._clients or partner is None:
+            raise BadInput(f"[[broker]] via: no address of {via} is known", str(self.folder), "join it first")
+        ends = Ends(
+            own=self.config.partner, log=self.door, log_key=log_key(partner), door=self, memory=self,
+            admitted=lambda: self.door.admitted(name), hear=self.door.hear,
+            broker_key=self.brokering.broker_key(name), now_ns=self._now_ns,
+        )  # fmt: skip
+        line = self._lines[name] = self.brokering.line(name, self._clients[via], ends)
+        self._outgoing[name] = asyncio.Queue(OUTGOING_MAX)
+        tasks.create_task(line.follow(), name=f"through {via} to {name}")
+        tasks.create_task(self._deliver(name), name=f"to {name}")
 
     def _post(self, client: LinkClient) -> Post:
         """Posts to a partner's witness, over its link."""
@@ -380,7 +408,8 @@ class Sharing:
         queue.put_nowait((kind, envelope))
 
     async def _deliver(self, partner: str) -> None:
-        queue, client, pause_s = self._outgoing[partner], self._clients[partner], 0.5
+        queue, pause_s = self._outgoing[partner], 0.5
+        client = self._lines[partner] if partner in self._lines else self._clients[partner]
         while True:
             kind, envelope = await queue.get()
             while True:

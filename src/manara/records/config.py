@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from manara.records.brokered import Brokered, Carries
 from manara.records.sensors import FeedConfig, Sensor
 
 
@@ -39,3 +40,5 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     link_listen: str = ""  # https://host:port where partners fetch their streams; "": nobody can
     link_url: str = ""  # https://host:port by which partners call it; "": as link_listen
     never_to: tuple[str, ...] = ()  # partners that nothing of ours may reach by any path; it never leaves the node
+    broker: tuple[Brokered, ...] = ()  # partners without a link that a third one carries to, sealed; both ends opt in
+    carries: tuple[Carries, ...] = ()  # pairs of partners between whom this node carries what it cannot read

@@ -98,6 +98,7 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
         "hold.place": Needs(of="own", capacities=BOTH),
         "hold.lift": Needs(of="own", capacities=BOTH),
         "retention.erased": Needs(of="sender", node=True),
+        "broker.hops": Needs(of="sender", node=True),
         "receipt": Needs(of="sender", node=True),
         "ledger.epoch": Needs(of="own", capacities=BOTH),
     }

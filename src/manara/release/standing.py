@@ -149,7 +149,7 @@ def _apart(standings: Standings, verified: Verified, place: Place) -> Standings 
             return _rotate(wanted, standings, verified, place)
         case st.LedgerEpoch():
             return _of_own(standings, verified, place)
-        case st.RetentionErased():
+        case st.RetentionErased() | st.BrokerHops():
             return _erased(standings, verified, place)
         case st.RecallDone() as wanted:
             return _recall_done(wanted, standings, verified, place)
@@ -176,6 +176,8 @@ def subject(statement: st.AnyStatement, direction: str = "") -> str:
             return "ledger"
         case st.RetentionErased():
             return f"retention/{statement.originator}"
+        case st.BrokerHops():
+            return f"broker/{statement.recipient}"
     return f"agreement/{direction}"
 
 
@@ -383,9 +385,9 @@ def _chained(standings: Standings, verified: Verified) -> Standings | Refusal:
 
 
 def _erased(standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
-    """This node's own word of what it erased: nobody decides by it, it is kept on the record."""
+    """This node's own word of what it erased or carried: nobody decides by it, it is kept on the record."""
     if verified.nodes != (place.own,):
-        return Refusal("not_authorised", f"Only the node of {place.own} itself says what it erased.")
+        return Refusal("not_authorised", f"Only the node of {place.own} itself says what it erased or carried.")
     return _chained(standings, verified)
 
 

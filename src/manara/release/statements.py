@@ -25,7 +25,7 @@ ENVELOPE_BYTES = 65_536
 SIGNATURES_MAX = 16
 TRACKS_MAX = 1_000
 _WORD_MAX, _TIME_MAX = (1 << 64) - 1, (1 << 63) - 1
-_NUMBERS = ("from_ns", "to_ns", "before_ns", "count", "next", "size", "old_size")
+_NUMBERS = ("first", "from_ns", "to_ns", "before_ns", "count", "next", "size", "old_size")
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Link = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
@@ -137,6 +137,18 @@ class RetentionErased(Statement, frozen=True, kw_only=True, tag="retention.erase
     count: Number
 
 
+class BrokerHops(Statement, frozen=True, kw_only=True, tag="broker.hops"):
+    """A broker's node carried these envelopes from one alias to another: their numbers, bytes in all, and a hash over
+    what it said of each."""
+
+    sender: Short
+    recipient: Short
+    first: Number
+    next: Number
+    size: Number
+    hops: Sha256
+
+
 class Receipt(Statement, frozen=True, kw_only=True, tag="receipt"):
     """A recipient's node has everything of a stream before ``next``; ``root`` and ``size`` of the log it saw."""
 
@@ -167,6 +179,7 @@ AnyStatement = (
     | HoldPlace
     | HoldLift
     | RetentionErased
+    | BrokerHops
     | Receipt
     | LedgerEpoch
 )

@@ -78,7 +78,7 @@ def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
         id=known.id,
         name=known.name,
         name_ar=known.name_ar,
-        link=piece.link if known.url else "none",
+        link=piece.link if known.url or piece.link != "waiting" or piece.detail else "none",
         detail=piece.detail,
         phase_out=standing.phase_at(released.standings.agreements.get(stream), now_ns).name.lower(),
         phase_in=piece.phase_in,
