@@ -26,7 +26,9 @@ def of(node: Node, partner: str) -> dict[str, Any]:
     return next((one for one in node.status().get("partners", ()) if one["id"] == partner), {})
 
 
-def until(node: Node, partner: str, true: Callable[[dict[str, Any]], Any], patience_s: float = PATIENCE_S) -> dict[str, Any]:
+def until(
+    node: Node, partner: str, true: Callable[[dict[str, Any]], Any], patience_s: float = PATIENCE_S
+) -> dict[str, Any]:
     """The same, once it is so."""
     node.until(lambda _: (now := of(node, partner)) and true(now), patience_s)
     return of(node, partner)
@@ -61,7 +63,11 @@ class Three:
             partners.configure(self.made, name, self.feeder.addresses, base)
             return
         config = msgspec.structs.replace(
-            base, name=name, partner=name, directory="directory.toml", link_listen=f"https://127.0.0.1:{self.ports[name]}"
+            base,
+            name=name,
+            partner=name,
+            directory="directory.toml",
+            link_listen=f"https://127.0.0.1:{self.ports[name]}",
         )
         files.write(self.made.members[name].config, toml.text(config).encode())
 

@@ -62,7 +62,7 @@ def alias_of(sign_key: bytes, seal_key: bytes) -> str:
     """The alias of two public keys.
 
     >>> alias_of(bytes(32), bytes(32))
-    'xb09cefd2a56f1fb10b4b7cdb'
+    'xe31b6cb01064db8c420cb66e'
     """
     return "x" + hashlib.sha256(_ALIAS + sign_key + seal_key).hexdigest()[:24]
 

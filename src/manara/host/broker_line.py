@@ -163,8 +163,9 @@ class BrokerLine:
             quiet = self._ends.admitted() == "revoked"
             body = self._talk.letter(self._sequence, sealed.body_max(self._size), self._wants(), quiet)
             self._unsent = self._relation.shut(place, body, self._size)
+        envelope = self._unsent
         try:
-            status, answer = await self._broker.post(f"/v1/broker/{self._relation.theirs.alias}", self._unsent)
+            status, answer = await self._broker.post(f"/v1/broker/{self._relation.theirs.alias}", envelope)
         except Unreachable as fault:
             self._trouble = f"broker_lost: {self._said.via} cannot be reached ({fault.why})"
             return
@@ -174,10 +175,12 @@ class BrokerLine:
                 f"broker_{why if why.replace('_', '').isalpha() else status}: {self._said.via} takes nothing"
             )
             return
-        if not self._hops.take(answer, self._unsent, self._relation.alias, self._relation.theirs.alias):
+        if not self._hops.take(answer, envelope, self._relation.alias, self._relation.theirs.alias):
             self._refuse("broker_receipt", "its receipt is not for what it was given")
-        self._trouble, self._unsent = "", None
-        self._sequence += 1
+        self._trouble = ""
+        if self._unsent is envelope:  # else another start was begun meanwhile
+            self._unsent = None
+            self._sequence += 1
 
     def _answer(self, stream: str, first: int, size: int) -> bytes | str:
         if why := self._ends.admitted():
@@ -246,6 +249,7 @@ class BrokerLine:
                 letter.epoch + 1
             )  # we were put back from a backup, and the other end has seen more of us
             self._sequence, self._unsent = 0, None
+            self._talk.anew()
         if gone := self._talk.seen.gaps():
             self._refuse("broker_gap", f"{gone} envelopes did not come; {self._talk.seen.missing} since its start")
         missed = self._talk.missed

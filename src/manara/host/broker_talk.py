@@ -219,6 +219,12 @@ class Talk:
         the place that is wanted."""
         self._done.append(number)
 
+    def anew(self) -> None:
+        """Our own places begin anew: nothing of ours was heard yet."""
+        self.acknowledged, self.missed = -1, 0
+        self._others = {n: _Going(one.part) for n, one in self._others.items()}
+        self._again()
+
     def forget(self) -> None:
         """The other end began anew: pieces of before, and the numbers, mean nothing any more."""
         self._open.clear()

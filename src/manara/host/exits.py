@@ -7,6 +7,7 @@
 | tcp-listen | the picture in a feed format | whoever connects to the address in [[exits]] |
 | file | the picture in a feed format | a file named in [[exits]], replaced each time |
 | link | what an agreement lets a partner have, by its stream; statements and receipts | that partner, over mutual TLS |
+| broker | an envelope at every beat, sealed for a partner without a link | the broker; as one: its ends |
 | commands | answers to signed statements, how agreements stand | the node's own folder |
 | log | what left, sealed; witnesses' checkpoints; what partners sent, sealed | the node's own folder |
 | journal | everything that came in | the node's own folder |
@@ -25,7 +26,7 @@ from manara.host import address
 from manara.host.problems import BadInput
 from manara.records.config import ExitConfig
 
-EXITS = ("desk", "udp", "tcp-listen", "file", "link", "commands", "log", "journal")
+EXITS = ("desk", "udp", "tcp-listen", "file", "link", "broker", "commands", "log", "journal")
 PEERS = 32  # that may listen at one tcp-listen exit
 PEER_BYTES = 4 << 20  # waiting for one slow listener; then it is cut off
 
