@@ -93,7 +93,7 @@ def wrong_with(command: str) -> str:
     words = shlex.split(command)[1:]
     path: list[str] = []
     for word in words:
-        if word.startswith("-") or not re.fullmatch(r"[a-z][a-z-]*", word) or len(path) == 2:
+        if word.startswith("-") or not re.fullmatch(r"[a-z][a-z-]*", word) or len(path) == 3:
             break
         if word not in (help_of(tuple(path)) or "").replace(",", " ").replace("{", " ").replace("}", " ").split():
             break
