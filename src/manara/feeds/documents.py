@@ -71,8 +71,12 @@ def reports(rows: Sequence[Mapping[str, Any]]) -> Reports:
     5.0
     """
     table = Reports.blank(len(rows))
-    for name in {name for row in rows for name in row}:
+    for name in set[str]().union(*rows):
         column = getattr(table, name)
+        said = [row[name] for row in rows if name in row]
+        if len(said) == len(rows):
+            column[:] = said
+            continue
         for place, row in enumerate(rows):
             if name in row:
                 column[place] = row[name]

@@ -25,7 +25,9 @@ from manara.records.tracks import Tracks
 
 DOCUMENT_BYTES = 16 << 20
 FEATURES = 1_000_000  # of one document
-_DOMAINS = {"air": Kind.AIRCRAFT, "sea": Kind.VESSEL, "land": Kind.GROUND_VEHICLE}
+_DOMAINS = {"air": int(Kind.AIRCRAFT), "sea": int(Kind.VESSEL), "land": int(Kind.GROUND_VEHICLE)}
+_KINDS = {one.name: int(one) for one in Kind}
+_NO_HEIGHT, _HEIGHT, _TIME_ASSUMED = int(AltRef.NONE), int(AltRef.ELLIPSOID), int(Flag.TIME_ASSUMED)
 
 
 def features(document: bytes) -> list[Any] | str:
@@ -105,23 +107,21 @@ def _row(said: Mapping[str, Any], where: list[float], claimed: int, feed: int, r
         "received_ns": received_ns,
         "source": source_id(feed),
         "identity": claimed,
-        "kind": int(_kind(said)),
+        "kind": _kind(said),
         "lat_rad": math.radians(where[1]),
         "lon_rad": math.radians(where[0]),
         "alt_m": altitude_m,
-        "alt_ref": int(AltRef.NONE if math.isnan(altitude_m) else AltRef.ELLIPSOID),
+        "alt_ref": _NO_HEIGHT if math.isnan(altitude_m) else _HEIGHT,
         "speed_mps": speed if 0 <= speed <= 3000 else math.nan,
         "course_rad": math.radians(course % 360),
         "sigma_m": sigma_m if sigma_m > 0 else math.nan,
-        "flags": int(Flag.NONE if time_ns else Flag.TIME_ASSUMED),
+        "flags": 0 if time_ns else _TIME_ASSUMED,
     }
 
 
-def _kind(said: Mapping[str, Any]) -> Kind:
-    named = str(said.get("kind") or "").upper()
-    if named in Kind.__members__:
-        return Kind[named]
-    return _DOMAINS.get(str(said.get("domain") or "").lower(), Kind.UNKNOWN)
+def _kind(said: Mapping[str, Any]) -> int:
+    named = _KINDS.get(str(said.get("kind") or "").upper())
+    return _DOMAINS.get(str(said.get("domain") or "").lower(), 0) if named is None else named
 
 
 def _number(value: Any) -> float:
@@ -135,8 +135,10 @@ def _time_ns(said: Mapping[str, Any]) -> int:
     exact = said.get("time_ns")
     if isinstance(exact, int) and 0 < exact < 1 << 62:
         return exact
+    if not said.get("time"):
+        return 0
     try:
-        when = datetime.fromisoformat(str(said.get("time") or ""))
+        when = datetime.fromisoformat(str(said["time"]))
     except ValueError:
         return 0
     if not 1970 <= when.year < 2200:

@@ -151,6 +151,8 @@ class _Rows:
     def take(self, numbers: I8, width: int) -> U1:
         """Copies of these rows, which all have this width."""
         found = np.zeros((len(numbers), width), np.uint8)
+        if not len(numbers):
+            return found
         block = np.searchsorted(self.begins, numbers, side="right") - 1
         for one in np.unique(block).tolist():
             chosen = block == one
@@ -179,9 +181,10 @@ def _firsts(kinds: Sequence[tuple[int, int]], places: Sequence[I8]) -> list[I8]:
         blocks = [number for number, one in enumerate(kinds) if one == kind]
         joined = np.concatenate([places[number] for number in blocks])
         numbers = np.concatenate([np.arange(begins[number], begins[number + 1]) for number in blocks])
-        _, first, inverse = np.unique(joined, return_index=True, return_inverse=True)
+        earliest = np.zeros(joined.max(initial=-1) + 1, np.int64)
+        earliest[joined[::-1]] = numbers[::-1]  # of several rows the one that is written last, which is the first
         ends = np.cumsum([len(places[number]) for number in blocks])[:-1]
-        for number, one in zip(blocks, np.split(numbers[first][inverse], ends), strict=True):
+        for number, one in zip(blocks, np.split(earliest[joined], ends), strict=True):
             found[number] = one
     return found
 

@@ -175,8 +175,8 @@ class Vault:
         with self._lock:
             self._check()
             held = self._hour(hour, make=True)
-            wanted = np.unique(subjects)
-            fresh = wanted[~held.tables.get(originator, _none()).places(wanted)[1]]
+            known = held.tables.get(originator, _none()).places(subjects)[1]
+            fresh = subjects[:0] if known.all() else np.unique(subjects[~known])
             if len(fresh):
                 keys = np.frombuffer(self._chance(KEY_BYTES * len(fresh)), np.uint8).reshape(-1, KEY_BYTES)
                 self._append(held, framed.build(_KEYS, _rows(originator, fresh, keys), held.seed))
@@ -237,12 +237,16 @@ class Vault:
         """Key stream of each row, shape (n, width), its subject possibly many times; and 1 where the key is there."""
         whole = np.zeros((len(subjects), width), np.uint8)
         known = np.zeros(len(subjects), np.uint8)
-        unique, inverse, counts = np.unique(subjects, return_inverse=True, return_counts=True)
-        order = np.argsort(inverse, kind="stable")  # rows of one subject side by side, in their order
-        times = counts[inverse[order]]
-        for count in np.unique(counts).tolist():
-            chosen = order[times == count]
-            stream, there = self.keystream(originator, hour, unique[counts == count], count * width, nonce)
+        order = np.argsort(subjects, kind="stable")  # rows of one subject side by side, in their order
+        ranked = subjects[order]
+        begins = np.flatnonzero(ranked != np.roll(ranked, 1)) if len(ranked) > 1 else np.arange(len(ranked))
+        if len(ranked) and not len(begins):
+            begins = np.zeros(1, np.int64)  # all of one subject
+        counts = np.diff(begins, append=len(ranked))
+        for count in sorted(set(counts.tolist())):
+            mine = begins[counts == count]
+            stream, there = self.keystream(originator, hour, ranked[mine], count * width, nonce)
+            chosen = order[(mine[:, None] + np.arange(count)).ravel()]
             whole[chosen] = stream.reshape(-1, width)
             known[chosen] = np.repeat(there, count)
         return whole, known

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,7 @@ class Table:
     """Base of all column tables. All columns have the same first dimension."""
 
     def __len__(self) -> int:
-        first = dataclasses.fields(self)[0].name
-        return len(getattr(self, first))
+        return len(getattr(self, _shape(type(self))[0].name))
 
     @classmethod
     def blank(cls: type[T], n: int) -> T:
@@ -44,28 +43,65 @@ class Table:
         >>> len(Reports.blank(3)), float(Reports.blank(1).lat_rad[0])
         (3, nan)
         """
-        return cls(**{f.name: _filled(f, n) for f in dataclasses.fields(cls)})
+        return _table(cls, {one.name: one.filled(n) for one in _shape(cls)})
 
     def take(self: T, index: NDArray[Any]) -> T:
         """The rows that index (integers or a mask) names, in its order."""
-        return type(self)(**{f.name: getattr(self, f.name)[index] for f in dataclasses.fields(self)})
+        if index.dtype == np.bool_:
+            if len(index) != len(self):
+                raise IndexError(f"a mask of {len(index)} for {len(self)} rows")
+            index = index.nonzero()[0]
+        return _table(type(self), {name: column.take(index, axis=0) for name, column in vars(self).items()})
 
     def replace(self: T, **columns: NDArray[Any]) -> T:
         """The same table with some columns exchanged."""
-        return dataclasses.replace(self, **columns)
+        before = vars(self)
+        if not columns.keys() <= before.keys():
+            raise TypeError(f"no such columns: {', '.join(sorted(columns.keys() - before.keys()))}")
+        return _table(type(self), {**before, **columns})
 
     @classmethod
     def join(cls: type[T], tables: Sequence[T]) -> T:
         """One table from many, rows in order. No table gives the empty table."""
-        if len(tables) == 1:
-            return tables[0]
-        if not tables:
+        some = [one for one in tables if len(one)] or list(tables[:1])
+        if len(some) == 1:
+            return some[0]
+        if not some:
             return cls.blank(0)
-        names = [f.name for f in dataclasses.fields(cls)]
-        return cls(**{name: np.concatenate([getattr(t, name) for t in tables]) for name in names})
+        return _table(cls, {name: np.concatenate([getattr(t, name) for t in some]) for name in vars(some[0])})
 
 
-def _filled(f: dataclasses.Field[Any], n: int) -> NDArray[Any]:
-    width = f.metadata["width"]
-    shape: tuple[int, ...] = (n,) if width == 1 else (n, width)
-    return np.full(shape, f.metadata["fill"], dtype=f.metadata["dtype"])
+class _Column(NamedTuple):
+    name: str
+    dtype: np.dtype[Any]
+    fill: float | int
+    width: int
+
+    def filled(self, n: int) -> NDArray[Any]:
+        shape: int | tuple[int, int] = n if self.width == 1 else (n, self.width)
+        if self.fill == 0:
+            return np.zeros(shape, self.dtype)
+        made = np.empty(shape, self.dtype)
+        made.fill(self.fill)
+        return made
+
+
+_SHAPES: dict[type[Table], tuple[_Column, ...]] = {}
+
+
+def _shape(cls: type[Table]) -> tuple[_Column, ...]:
+    """The columns of a table in the order of their declaration; asked for at each call, read once."""
+    found = _SHAPES.get(cls)
+    if found is None:
+        columns = ((f.name, f.metadata) for f in dataclasses.fields(cls))
+        found = tuple(_Column(name, said["dtype"], said["fill"], said["width"]) for name, said in columns)
+        _SHAPES[cls] = found
+    return found
+
+
+def _table(cls: type[T], columns: dict[str, NDArray[Any]]) -> T:
+    """A table of these columns, all of them and in the order of their declaration, without the price of a frozen
+    dataclass's own constructor, which sets each by name."""
+    made = object.__new__(cls)
+    vars(made).update(columns)
+    return made

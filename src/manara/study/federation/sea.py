@@ -25,6 +25,7 @@ SPAN_M = 120_000.0  # half the box
 LAT_RAD, LON_RAD = math.radians(24.0), math.radians(61.0)
 _FEEDS_OF = (*4 * ((0,),), (1,), (2,), (0, 2))  # four in seven are heard openly
 _A, _E2 = 6_378_137.0, 6.694379990141e-3
+_AIR = int(Domain.AIR)
 SETTLED_S = 60.0  # after a turn the filters need so long
 
 
@@ -124,7 +125,7 @@ def _whole(rows: list[bytes]) -> bytes:
 
 def _feature(sea: Sea, k: int, lat: float, lon: float) -> bytes:
     number = int(sea.identity[k]) & 0xFFFFFFFFFF
-    if sea.domain[k] == Domain.AIR:
+    if sea.domain[k] == _AIR:
         return _said(f'"icao24":"{number:06x}"', "aircraft", lat, lon)
     return _said(f'"altitude_m":4.0,"mmsi":"{number:09d}"', "vessel", lat, lon)
 
