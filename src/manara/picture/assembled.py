@@ -35,6 +35,7 @@ def tracks(own: Tracks, system: System, followers: list[Follower], partners: dic
     table.lat_rad[changed], table.lon_rad[changed] = correlate.places(system.fused.at[changed])
     table.ve_mps[changed], table.vn_mps[changed] = system.fused.vel_mps[changed].T
     table.cov[changed] = system.fused.cov[changed]
+    table.updated_ns[changed] = system.updated_ns[changed]
     table.flags[system.odd] |= CONFLICT
     return table
 

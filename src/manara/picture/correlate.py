@@ -1,11 +1,11 @@
-"""Own tracks and partners' tracks into one list of system tracks: joined, parted, fused.
+"""Own tracks and partners' tracks into one list of system tracks: joined and parted; ``fused`` counts them together.
 
 ::
 
     own ─▶ system ◀── correlate, partner by partner in the directory's order
              │          agree 3 of 4 looks: join     agree at most 1 of 4: part
              ▼
-           fuse ─▶ Joined (states, pedigree, who else sees it, whose a row is)
+           System (whose a row is), Followers (which tracks of each partner belong to which row)
 
 A system track is led by an own track, whose id stays, or else by the first partner's track of it, under that track's
 id. What leads is compared unfused, so that a wrong partner cannot pull others along.
@@ -18,13 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from manara.kernels import assignment, correlate, fusion
+from manara.kernels import assignment, correlate
 from manara.kernels.correlate import Labels
 from manara.kernels.fusion import Moving
-from manara.picture.partners import SECOND_NS, Partner, brought_forward, manners
+from manara.picture.partners import SECOND_NS, Partner, brought_forward, taught
 from manara.records.columns import I8, U1, U2, U8
 from manara.records.identity import Space
-from manara.records.marking import UNKNOWN_BIT
 from manara.records.tracks import Tracks
 
 WIDEST = 8  # candidates of a track
@@ -33,7 +32,6 @@ LOOK_NS = 9 * SECOND_NS // 10  # no two looks at the same moment
 JOINED = 0b1111
 BIAS = correlate.Bias(np.array([100.0, 100.0, 30.0, 30.0]), 2.0)  # by domain: unknown, air, sea, land
 LED = 10.0  # what a partner's lead adds to the cost: of an own track and a partner's of one craft, our own is joined
-OWN_BIT = np.uint64(1)
 Bools = NDArray[np.bool_]
 _ONES = np.array([bin(k).count("1") for k in range(16)], np.int64)
 
@@ -49,6 +47,7 @@ class System:
     kind: U1
     fused: Moving  # of all who see it
     pedigree: U8
+    taught: U8  # by whose sensors what leads has learned something in this step
     seen_by: U8  # bits of the partners whose tracks belong to it
     odd: Bools  # its name is claimed elsewhere
     of_partner: U2  # 0: own
@@ -62,11 +61,15 @@ class Follower:
     partner: int
     system: I8  # rows
     row: I8  # in the partner's memory
+    theirs: Moving  # all of the partner's tracks, as they stand now
 
 
-def correlate_all(own: Tracks, partners: dict[int, Partner], now_ns: int) -> tuple[System, list[Follower]]:
-    """All partners' tracks put to ours; partners' memories keep who belongs to whom."""
-    system = _of_own(own)
+def correlate_all(
+    own: Tracks, partners: dict[int, Partner], now_ns: int, origins: U8, lately: U8 | None = None
+) -> tuple[System, list[Follower]]:
+    """All partners' tracks put to ours; partners' memories keep who belongs to whom. ``origins``: bits of those whose
+    sensors made each of our own tracks; ``lately``: in this step."""
+    system = _of_own(own, origins, origins if lately is None else lately)
     followers: list[Follower] = []
     moved: dict[int, int] = {}  # a leader that is one no longer -> who leads in its place
     for partner, one in sorted(partners.items()):
@@ -78,23 +81,9 @@ def correlate_all(own: Tracks, partners: dict[int, Partner], now_ns: int) -> tup
             leader = _part(one, leader, system, theirs, labels)
             leader = _join(one, leader, system, theirs, labels, moved, now_ns)
         joined = np.flatnonzero(leader >= 0)
-        followers.append(Follower(partner, leader[joined], joined))
-        _fuse(system, followers[-1], one, theirs, now_ns)
+        followers.append(Follower(partner, leader[joined], joined, theirs))
         _lead(system, partner, one, np.flatnonzero(leader < 0), theirs, labels)
     return system, followers
-
-
-def shared(contributors: I8) -> NDArray[np.float64]:
-    """Bound of the correlation between what k disjoint trackers made together and one further of them.
-
-    ρ / √((1 + (k − 1) ρ) / k), ρ = ``fusion.SHARED``: the mean of k errors that share ρ pairwise, against another.
-
-    >>> shared(np.array([1, 2, 3])).round(3).tolist()
-    [0.5, 0.577, 0.612]
-    """
-    k = np.maximum(contributors, 1).astype(np.float64)
-    rho = fusion.SHARED
-    return np.asarray(rho / np.sqrt((1.0 + (k - 1.0) * rho) / k))
 
 
 def _names(identity: U8) -> I8:
@@ -112,7 +101,7 @@ def _domain(domain: U1) -> I8:
     return np.where(domain < 4, domain, 0).astype(np.int64)
 
 
-def _of_own(own: Tracks) -> System:
+def _of_own(own: Tracks, origins: U8, lately: U8) -> System:
     n = len(own)
     none = np.zeros(n)
     told = (own.lat_rad, own.lon_rad, own.alt_m, none, own.ve_mps, own.vn_mps, own.cov, none, none)
@@ -125,7 +114,8 @@ def _of_own(own: Tracks) -> System:
         labels=labels,
         kind=own.kind,
         fused=Moving(*(part.copy() for part in moving)),
-        pedigree=np.full(n, OWN_BIT),
+        pedigree=origins.copy(),
+        taught=lately.copy(),
         seen_by=np.zeros(n, np.uint64),
         odd=np.zeros(n, np.bool_),
         of_partner=np.zeros(n, np.uint16),
@@ -138,8 +128,12 @@ def _labels_of_partner(one: Partner) -> Labels:
     return Labels(_names(held.identity), _domain(held.domain), _code(held.mode_3a), held.alt_ref.astype(np.int64))
 
 
-def _rows_of(wanted: U8, known: U8) -> I8:
-    """Row of each wanted number among the known ones, −1 for none."""
+def rows_of(wanted: U8, known: U8) -> I8:
+    """Row of each wanted number among the known ones, −1 for none.
+
+    >>> rows_of(np.array([7, 9], np.uint64), np.array([9, 8], np.uint64)).tolist()
+    [-1, 0]
+    """
     out = np.full(len(wanted), -1, np.int64)
     if len(known) == 0:
         return out
@@ -157,7 +151,7 @@ def _standing(one: Partner, system: System, moved: dict[int, int]) -> I8:
     _follow_on(held.candidate, moved)
     has = held.leader != 0
     leader = np.full(len(held), -1, np.int64)
-    leader[has] = _rows_of(held.leader[has], system.id)
+    leader[has] = rows_of(held.leader[has], system.id)
     _, first = np.unique(leader, return_index=True)
     only = np.zeros(len(held), np.bool_)
     only[first] = True
@@ -177,7 +171,7 @@ def _follow_on(ids: U8, moved: dict[int, int]) -> None:
         return
     old = np.fromiter(moved, np.uint64, len(moved))
     new = np.fromiter(moved.values(), np.uint64, len(moved))
-    row = _rows_of(ids, old)
+    row = rows_of(ids, old)
     ids[row >= 0] = new[row[row >= 0]]
 
 
@@ -228,12 +222,12 @@ def _join(
     taken[leader[leader >= 0]] = True
     named = labels.name[rows] != 0
     namesake = np.full(len(rows), -1, np.int64)
-    namesake[named] = _rows_of(labels.name[rows][named].view(np.uint64), system.labels.name.view(np.uint64))
+    namesake[named] = rows_of(labels.name[rows][named].view(np.uint64), system.labels.name.view(np.uint64))
     count = np.zeros(len(rows), np.int64)
     col, cost = np.zeros((len(rows), WIDEST), np.int64), np.zeros((len(rows), WIDEST))
     odd = np.zeros(len(rows), np.bool_)
     ground = correlate.lay(system.moving.at)
-    sticky, handicap = _rows_of(held.candidate[rows], system.id), np.where(system.of_partner > 0, LED, 0.0)
+    sticky, handicap = rows_of(held.candidate[rows], system.id), np.where(system.of_partner > 0, LED, 0.0)
     a, b = (system.moving, system.labels), (theirs, labels)
     correlate.candidates(rows, taken, namesake, ground, *a, *b, BIAS, sticky, handicap, count, col, cost, odd)
     chosen = assignment.assign(len(rows), len(system.id), count, col, cost)
@@ -272,33 +266,6 @@ def _count_agreement(one: Partner, rows: I8, chosen: I8, system: System) -> None
     held.candidate[rows] = np.where(look & fresh, whom, held.candidate[rows])
 
 
-def _fuse(system: System, follower: Follower, one: Partner, theirs: Moving, now_ns: int) -> None:
-    """Let system tracks take in what this partner adds, as far as its pedigree lets it be called new."""
-    held, partner = one.held, np.uint64(1 << follower.partner)
-    system.seen_by[follower.system] |= partner
-    hidden = np.uint64(UNKNOWN_BIT)
-    theirs_of, ours_of = held.pedigree[follower.row], system.pedigree[follower.system]
-    news = ((theirs_of & hidden) != 0) | ((theirs_of & ~ours_of) != 0)
-    use = news & (held.exact[follower.row] != 0)
-    rows, whom = follower.row[use], follower.system[use]
-    if not len(rows):
-        return
-    theirs_of, ours_of = theirs_of[use], ours_of[use]
-    apart = ((theirs_of | ours_of) & hidden == 0) & ((theirs_of & ours_of) == 0)
-    bound = np.where(apart, shared(_bits(ours_of)), 1.0)
-    joint_s = np.maximum(now_ns - np.maximum(system.updated_ns[whom], held.updated_ns[rows]), 0) / SECOND_NS
-    q = np.ascontiguousarray(manners(system.kind[whom], system.labels.domain[whom].astype(np.uint8))[:, 0])
-    weight = fusion.fuse(whom, rows, bound, joint_s, q, system.fused, theirs)
-    took = (weight >= 0.0) & (weight < 1.0)
-    system.pedigree[whom[took]] |= theirs_of[took]
-
-
-def _bits(pedigree: U8) -> I8:
-    """How many partners a pedigree names, (n,)."""
-    single = np.unpackbits(pedigree.view(np.uint8).reshape(-1, 8), axis=1)
-    return np.asarray(single.sum(axis=1), np.int64)
-
-
 def _lead(system: System, partner: int, one: Partner, rows: I8, theirs: Moving, labels: Labels) -> None:
     """Tracks that belong to nobody's lead system tracks of their own."""
     if not len(rows):
@@ -313,6 +280,7 @@ def _lead(system: System, partner: int, one: Partner, rows: I8, theirs: Moving, 
     system.labels = Labels(*(np.concatenate(pair) for pair in zip(system.labels, taken, strict=True)))
     system.kind = np.concatenate([system.kind, held.kind[rows]])
     system.pedigree = np.concatenate([system.pedigree, held.pedigree[rows]])
+    system.taught = np.concatenate([system.taught, taught(one)[rows]])
     system.seen_by = np.concatenate([system.seen_by, np.full(n, 1 << partner, np.uint64)])
     system.odd = np.concatenate([system.odd, held.odd[rows] != 0])
     system.of_partner = np.concatenate([system.of_partner, np.full(n, partner, np.uint16)])

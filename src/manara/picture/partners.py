@@ -31,6 +31,10 @@ PARTNERS_MAX = 63
 SECOND_NS = 1_000_000_000
 FLOOR = np.array([25.0, 0, 0, 0, 25.0, 0, 0, 0.01, 0, 0.01])  # nobody's sensors are better aligned with ours
 SPEED_MPS_MAX, VARIANCE_MAX = 20_000.0, 1e12  # what is beyond is not told
+JUDGED = 400  # increments; the mean of so many is right to 5 %
+MISFIT_MAX, TOO_LIKE, HONEST, EXCESS_MAX = 20.0, 0.8, 0.1, 1e3
+DOUBT_NS = 600 * SECOND_NS
+MOVED_MAX = 1e6  # metres or m/s that an increment may point away from its row
 Bools = NDArray[np.bool_]
 
 
@@ -115,6 +119,7 @@ class Held(Table):
     agreed: U1 = column("u1")  # the last four looks, one bit each
     odd: U1 = column("u1")  # 1: its name belongs to a craft elsewhere
     exact: U1 = column("u1")  # 1: its accuracy was told
+    flow: U1 = column("u1")  # 1: it tells what it learned since its last row
     time_ns: I8 = column("i8")  # of the state, by our clock
     updated_ns: I8 = column("i8")
     born_ns: I8 = column("i8")  # first heard
@@ -137,6 +142,20 @@ class Held(Table):
     alt_ref: U1 = column("u1")
 
 
+@dataclass(frozen=True, eq=False)
+class Learned(Table):
+    """What tracks have learned over (begin, time], (n,): increments as docs/spec/increments.md has them."""
+
+    track: U8 = column("u8")  # a partner's number; in a chain's log the id of the system track
+    member: I8 = column("i8")  # whose: place of the partner, 0 our own
+    begin_ns: I8 = column("i8")
+    time_ns: I8 = column("i8")
+    pedigree: U8 = column("u8")  # whose sensors taught it
+    place: F8 = column("f8", 0.0, width=6)  # of the row: n-vector, height, velocity
+    gain: F8 = column("f8", 0.0, width=10)
+    moved: F8 = column("f8", 0.0, width=4)
+
+
 class Name(NamedTuple):
     """What a partner calls a track."""
 
@@ -147,7 +166,10 @@ class Name(NamedTuple):
 
 @dataclass
 class Partner:
-    """One partner's share of the picture's memory. ``refused``: reason -> rows, since the first step."""
+    """One partner's share of the picture's memory. ``refused``: reason -> rows, since the first step. ``learned`` and
+    ``whole`` are of this step: increments, and numbers of tracks whose state was told anew. ``misfit``: sum over the
+    increments that were looked at, and how many they were. ``excess``: by how much these are less exact than they say.
+    ``doubted_ns``: until then its pedigrees are not believed, because what it calls its own is too much like ours."""
 
     held: Held = field(default_factory=lambda: Held.blank(0))
     regions: Regions = field(default_factory=lambda: Regions.blank(0))
@@ -156,11 +178,35 @@ class Partner:
     fuse: bool = True
     recalled: int = 0  # tracks, regions and names that a recall took away
     refused: dict[str, int] = field(default_factory=dict)
+    learned: list[Learned] = field(default_factory=list)
+    whole: list[U8] = field(default_factory=list)
+    misfit: tuple[float, int] = (0.0, 0)
+    excess: float = 1.0
+    doubted_ns: int = 0
+    now_ns: int = 0
 
     def refuse(self, why: str, n: int) -> None:
         """Count rows that were not used."""
         if n:
             self.refused[why] = self.refused.get(why, 0) + n
+
+    def believed(self) -> bool:
+        """Whether its pedigrees count."""
+        return self.now_ns >= self.doubted_ns
+
+    def judge(self, misfit: F8, now_ns: int) -> None:
+        """Look at how far its increments lie from what was known without them (χ² of two, (n,)): farther than they
+        say, and they count for less; nearer than independent ones can, and its pedigree is not believed for a while."""
+        total = self.misfit[0] + float(np.minimum(misfit, MISFIT_MAX).sum())
+        n = self.misfit[1] + len(misfit)
+        self.misfit = (total, n)
+        if n < JUDGED:
+            return
+        ratio = total / (2.0 * n)
+        if self.excess == 1.0 and ratio < TOO_LIKE:
+            self.doubted_ns = now_ns + DOUBT_NS
+        self.excess = min(max(1.0, self.excess * ratio), EXCESS_MAX) if abs(ratio - 1.0) > HONEST else self.excess
+        self.misfit = (0.0, 0)
 
 
 def take(one: Partner, rows: PartnerRows, now_ns: int, serial: int = 0) -> None:
@@ -183,7 +229,7 @@ def age(one: Partner, now_ns: int) -> None:
 
     The second is against rumours: a track that nodes only pass on round a ring is told for ever and seen by nobody.
     """
-    held = one.held
+    one.now_ns, held = now_ns, one.held
     if len(held) == 0:
         return
     silent_s = (now_ns - np.minimum(held.heard_ns, held.updated_ns)) / SECOND_NS
@@ -213,6 +259,19 @@ def drop(one: Partner, tracks: U8 | None) -> int:
     return n
 
 
+def taught(one: Partner) -> U8:
+    """Whose sensors taught each of the partner's tracks something in this step, (n,); all who ever did, where it tells
+    states only."""
+    held = one.held
+    out = np.where(held.flow != 0, np.uint64(0), held.pedigree)
+    for some in one.learned:
+        at = np.minimum(np.searchsorted(held.track, some.track), max(len(held) - 1, 0))
+        if len(held):
+            there = held.track[at] == some.track
+            np.bitwise_or.at(out, at[there], some.pedigree[there])
+    return np.asarray(out, np.uint64)
+
+
 def brought_forward(one: Partner, now_ns: int) -> fusion.Moving:
     """The partner's tracks as they stand now, by the motion of their kind."""
     held = one.held
@@ -230,6 +289,8 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
     drop_s = manners(new.kind, new.domain)[:, 2]
     old = good & (now_ns - new.time_ns > drop_s * SECOND_NS)
     one.refuse("too_late", int(old.sum()))
+    if rows.fuse:
+        one.learned.append(learned(rows, new, good & ~old & (rows.precise["begin_ns"] > 0), now_ns))
     new = _last_of_each(_only(new, good & ~old))
     where = np.searchsorted(one.held.track, new.track)
     known = np.zeros(len(new), np.bool_)
@@ -239,6 +300,8 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
     back[known] = new.time_ns[known] < one.held.time_ns[where[known]]
     one.refuse("out_of_order", int(back.sum()))
     at, fresh = where[known & ~back], _only(new, known & ~back)
+    one.whole.append(fresh.track[fresh.flow == 0])
+    fresh = _going_on(fresh, one.held.take(at))
     for f in fields(Held):
         if f.name not in _OURS:
             getattr(one.held, f.name)[at] = getattr(fresh, f.name)
@@ -252,6 +315,13 @@ def _take_precise(one: Partner, rows: PartnerRows, now_ns: int, serial: int) -> 
         one.given += len(born)
         joined = Held.join([one.held, born.replace(id=np.uint64(top) | number)])
         one.held = joined.take(np.argsort(joined.track, kind="stable"))
+
+
+def _going_on(fresh: Held, held: Held) -> Held:
+    """Whoever flowed flows; who taught a track since its last row has taught it besides whoever did before."""
+    flows = fresh.flow != 0
+    pedigree = np.where(flows, fresh.pedigree | held.pedigree, fresh.pedigree)
+    return fresh.replace(flow=fresh.flow | held.flow, pedigree=pedigree)
 
 
 _OURS = {"track", "id", "leader", "candidate", "judged_ns", "agreed", "odd", "born_ns"}
@@ -283,6 +353,7 @@ def read(rows: PartnerRows, now_ns: int) -> Held:
     return Held.blank(len(told)).replace(
         track=told["track"].astype(np.uint64),
         exact=exact.astype(np.uint8),
+        flow=(exact & rows.fuse & (told["begin_ns"] > 0)).astype(np.uint8),
         time_ns=time_ns.astype(np.int64),
         updated_ns=updated_ns.astype(np.int64),
         born_ns=heard,
@@ -303,6 +374,30 @@ def read(rows: PartnerRows, now_ns: int) -> Held:
         domain=domain,
         life=np.clip(told["life"], Life.TENTATIVE, Life.COASTING).astype(np.uint8),
         alt_ref=told["alt_ref"].astype(np.uint8),
+    )
+
+
+@np.errstate(invalid="ignore")
+def learned(rows: PartnerRows, new: Held, which: Bools, now_ns: int) -> Learned:
+    """The increments of some rows, which ``read`` gave as ``new``. What is none gains nothing; nobody's sensors are so
+    well aligned with ours that a gain may say more than ``FLOOR``."""
+    told, new = rows.precise[which], new.take(which)
+    flat = np.cos(new.lat_rad)
+    where = (flat * np.cos(new.lon_rad), flat * np.sin(new.lon_rad), np.sin(new.lat_rad))
+    gain, moved = np.ascontiguousarray(told["gain"], np.float64), np.ascontiguousarray(told["moved"], np.float64)
+    good = np.isfinite(gain).all(axis=1) & (np.abs(moved) < MOVED_MAX).all(axis=1) & (new.flow != 0)
+    gain, moved = np.where(good[:, np.newaxis], gain, 0.0), np.where(good[:, np.newaxis], moved, 0.0)
+    sharpest = np.maximum(np.maximum(gain[:, 0], gain[:, 4]) * FLOOR[0], np.maximum(gain[:, 7], gain[:, 9]) * FLOOR[7])
+    gain /= 1.0 + np.maximum(sharpest, 0.0)[:, np.newaxis]
+    return Learned(
+        track=new.track,
+        member=np.full(len(new), rows.partner, np.int64),
+        begin_ns=np.clip(told["begin_ns"], 0, now_ns).astype(np.int64),
+        time_ns=new.time_ns,
+        pedigree=new.pedigree,
+        place=np.column_stack([*where, np.nan_to_num(new.alt_m), new.ve_mps, new.vn_mps]),
+        gain=gain,
+        moved=moved,
     )
 
 
@@ -352,6 +447,7 @@ def dump(one: Partner) -> dict[str, Any]:
         "fuse": one.fuse,
         "recalled": one.recalled,
         "refused": dict(one.refused),
+        "judged": [*one.misfit, one.excess, one.doubted_ns],
     }
 
 
@@ -365,4 +461,7 @@ def load(plain: Mapping[str, Any]) -> Partner:
         fuse=plain["fuse"],
         recalled=plain["recalled"],
         refused=dict(plain["refused"]),
+        misfit=(float(plain["judged"][0]), int(plain["judged"][1])),
+        excess=float(plain["judged"][2]),
+        doubted_ns=int(plain["judged"][3]),
     )

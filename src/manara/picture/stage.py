@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from manara.picture import assembled, partners, regions
+from manara.picture import assembled, chains, fused, partners, regions
+from manara.picture.chains import Chains
 from manara.picture.correlate import correlate_all
 from manara.picture.partners import Name, Partner, PartnerRows
 from manara.records.columns import I8, U1, U2, U8
@@ -41,7 +42,10 @@ _LOOK = Flag.IDENTITY_CONFLICT | Flag.POSITION_JUMP
 
 @dataclass(frozen=True, eq=False)
 class Inbox:
-    """What a step brings to the picture. ``partners``: what came from partners, in the order of its coming."""
+    """What a step brings to the picture. ``partners``: what came from partners, of each in the order of its coming.
+    ``origins``: for each of our own tracks the bits of those whose sensors made it; None: ours. ``taught``: of those
+    whose sensors did so since the last step; None: all of them. ``recipient``: place of the partner for whom this view
+    is, 0: for nobody."""
 
     tracks: Tracks
     particulars: tuple[Particulars, ...] = ()
@@ -49,6 +53,9 @@ class Inbox:
     status: tuple[SensorStatus, ...] = ()
     partners: tuple[PartnerRows, ...] = ()
     warned: tuple[Warned, ...] = ()
+    origins: U8 | None = None
+    taught: U8 | None = None
+    recipient: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +63,8 @@ class Outbox:
     """The picture as it now stands. Nothing in it is written to again.
 
     ``tracks``: own ones first, in their order and under their ids, then those that only partners see. ``pedigree``:
-    bits of those who contributed to each row (bit 0: this node), bit 63: also somebody who is not told. ``seen_by``:
+    bits of those who contributed to each row (bit 0: this node), bit 63: also somebody who is not told. ``news``: of
+    those who did in this step, where that is known. ``seen_by``:
     bits of the partners whose tracks belong to it, fused or not. ``of_partner``: whose a row is that only partners see,
     0: own. ``could_be``: how many tracks each region may mean, as of the last count. ``names``: what partners call
     system tracks."""
@@ -68,6 +76,7 @@ class Outbox:
     status: Mapping[int, SensorStatus]
     trails: Trails
     pedigree: U8
+    news: U8
     seen_by: U8
     of_partner: U2
     regions: Regions
@@ -92,6 +101,7 @@ class State:
     sampled_ns: int = -TRAIL_PERIOD_NS
     serial: int = 0
     partners: dict[int, Partner] = field(default_factory=dict)
+    chains: Chains = field(default_factory=Chains)
     names: assembled.Names = field(default_factory=dict)
     could_be: dict[tuple[int, int], int] = field(default_factory=dict)
     warned: tuple[Warned, ...] = ()
@@ -109,9 +119,11 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     _take_partners(state, inbox.partners, now_ns)
     own, sample = inbox.tracks, now_ns - state.sampled_ns >= TRAIL_PERIOD_NS
     tracks, n = own, len(own)
-    pedigree, seen_by, of_partner = np.ones(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint16)
+    pedigree, seen_by, of_partner = _alone(inbox), np.zeros(n, np.uint64), np.zeros(n, np.uint16)
+    news = pedigree if inbox.taught is None else inbox.taught
     if any(len(one.held) for one in state.partners.values()):
-        system, followers = correlate_all(own, state.partners, now_ns)
+        system, followers = correlate_all(own, state.partners, now_ns, _alone(inbox), inbox.taught)
+        news = fused.fuse(state.chains, system, followers, state.partners, inbox.recipient, now_ns)
         tracks = assembled.tracks(own, system, followers, state.partners, now_ns)
         pedigree, seen_by, of_partner = system.pedigree, system.seen_by, system.of_partner
         if sample or any(len(rows.names) for rows in inbox.partners):
@@ -133,6 +145,7 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         status=state.status,
         trails=state.trails,
         pedigree=pedigree,
+        news=news,
         seen_by=seen_by,
         of_partner=of_partner,
         regions=told,
@@ -176,7 +189,9 @@ def _take_words(state: State, inbox: Inbox) -> None:
 
 
 def _take_partners(state: State, told: tuple[PartnerRows, ...], now_ns: int) -> None:
-    for rows in told:
+    for one in state.partners.values():
+        one.learned, one.whole = [], []
+    for rows in sorted(told, key=lambda rows: rows.partner):
         if not 0 < rows.partner < partners.PARTNERS_MAX:
             continue
         one = state.partners.setdefault(rows.partner, Partner())
@@ -184,6 +199,11 @@ def _take_partners(state: State, told: tuple[PartnerRows, ...], now_ns: int) -> 
         regions.take(one, rows, now_ns)
     for one in state.partners.values():
         partners.age(one, now_ns)
+
+
+def _alone(inbox: Inbox) -> U8:
+    ones = np.ones(len(inbox.tracks), np.uint64)
+    return ones if inbox.origins is None else inbox.origins | ones
 
 
 def _own_first(own: Tracks, tracks: Tracks, name: str) -> Any:
@@ -282,6 +302,7 @@ def dump(state: State) -> dict[str, Any]:
         "lon_rad": state.trails.lon_rad,
         "serial": state.serial,
         "partners": [[partner, partners.dump(one)] for partner, one in state.partners.items()],
+        "chains": chains.dump(state.chains),
         "names": [[key, [[p, *name] for p, name in some]] for key, some in state.names.items()],
         "could_be": [[*key, n] for key, n in state.could_be.items()],
         "warned": [msgspec.to_builtins(one) for one in state.warned],
@@ -300,6 +321,7 @@ def load(plain: dict[str, Any]) -> State:
         sampled_ns=plain["sampled_ns"],
         serial=plain.get("serial", 0),
         partners={partner: partners.load(one) for partner, one in plain.get("partners", [])},
+        chains=chains.load(plain["chains"]) if "chains" in plain else Chains(),
         names={key: tuple((p, Name(*words)) for p, *words in some) for key, some in plain.get("names", [])},
         could_be={(p, track): n for p, track, n in plain.get("could_be", [])},
         warned=tuple(msgspec.convert(one, Warned) for one in plain.get("warned", [])),

@@ -31,5 +31,6 @@ def inbox(
         texts=tuple(t for b in heard.batches for t in b.texts if view.knows(t.source, config)),
         status=tuple(s for b in heard.batches for s in b.status if view.knows(s.source, config)),
         partners=link_to_picture.rows(frames, view, book),
+        recipient=book.partner(view.recipient) if view.recipient in book.partners else 0,
         warned=link_to_picture.warned(frames, directory, config.partner) if view.sources is None else (),
     )
