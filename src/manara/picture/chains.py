@@ -148,7 +148,8 @@ def _wide(columns: NDArray[Any], width: int) -> NDArray[Any]:
 def _take(chains: Chains, rows: I8, width: int) -> Chains:
     """Some chains, without the log, with room for so many members."""
     out: dict[str, Any] = {name: getattr(chains, name)[rows] for name in COLUMNS}
-    return Chains(**{name: _wide(c, width) if name in _WIDE else c for name, c in out.items()})
+    wide: dict[str, Any] = {name: _wide(c, width) if name in _WIDE else c for name, c in out.items()}
+    return Chains(**wide)
 
 
 _WIDE = ("who", "door", "through_ns", "shut_ns")

@@ -209,8 +209,8 @@ class World:
     def tracks(self, node: int, t: int) -> Tracks:
         """A node's own tracks at second t; row k is craft k, under id k + 1. −node: of its view for the next."""
         one, n = self.filters[node], self.setting.craft if self.radars[node] else 0
-        at = [geodesy.move(*o, 0.0, *x[:2])[:3] for o, x in zip(self.origin[:n], one.x[:n], strict=True)]
-        where = np.array([geodesy.lat_lon(*p) for p in at]).reshape(n, 2)
+        at = [_from(o, float(x[0]), float(x[1])) for o, x in zip(self.origin[:n], one.x[:n], strict=True)]
+        where = np.array([geodesy.lat_lon(x, y, z) for x, y, z in at]).reshape(n, 2)
         return Tracks.blank(n).replace(
             track_id=np.arange(1, n + 1, dtype=np.uint64),
             time_ns=np.full(n, BEGIN_NS + t * S),
@@ -233,13 +233,20 @@ class World:
         e = np.empty((n, 4))
         for k in range(n):
             at = geodesy.nvector(float(tracks.lat_rad[k]), float(tracks.lon_rad[k]))
-            e[k, :2] = geodesy.offset(*self.origin[k], 0.0, *at)
+            x, y, z = (float(v) for v in self.origin[k])
+            e[k, :2] = geodesy.offset(x, y, z, 0.0, *at)
         e[:, 2], e[:, 3] = tracks.ve_mps[:n], tracks.vn_mps[:n]
         e -= self.truth
         p = np.zeros((n, 4, 4))
         p[:, UPPER[0], UPPER[1]] = tracks.cov[:n]
         p = p + p.transpose(0, 2, 1) - p * np.eye(4)
         return scored(e, p)
+
+
+def _from(origin: F8, east_m: float, north_m: float) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in origin)
+    x, y, z, _, _ = geodesy.move(x, y, z, 0.0, east_m, north_m)
+    return x, y, z
 
 
 def scored(e: F8, p: F8) -> tuple[F8, F8, F8]:
