@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from manara.records.identity import Space, pack, source_id
-from manara.records.inputs import Trails, Views
+from manara.records.inputs import Decided, Trails, Views
 from manara.records.particulars import Particulars, SafetyText
 from manara.records.reports import AltRef, Domain, Flag, Kind
 from manara.records.sensors import FeedHealth
@@ -63,6 +63,10 @@ class FakeSource:
         async with self._news:
             await self._news.wait_for(lambda: self._views.sequence > after_sequence)
         return self._views
+
+    def decide(self, decided: Decided) -> bool:
+        self.decided = (*getattr(self, "decided", ()), decided)
+        return len(self.decided) <= 3
 
     def land(self) -> bytes | None:
         return json.dumps(_islands(*self.centre_deg)).encode() if self.with_land else None

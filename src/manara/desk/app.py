@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from litestar import Litestar, MediaType, Response, WebSocket, get, websocket
+from litestar import Litestar, MediaType, Response, WebSocket, get, post, websocket
 from litestar.datastructures import CacheControlHeader
-from litestar.exceptions import NotFoundException, WebSocketDisconnect
+from litestar.exceptions import HTTPException, NotFoundException, WebSocketDisconnect
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.static_files import create_static_files_router
 
+from manara.desk import drafts as inbox
 from manara.desk import health, picture
 from manara.desk import partners as sharing
 from manara.desk.guard import guard
@@ -59,7 +60,7 @@ def build(source: Source, names: frozenset[str] = frozenset(), static: Path = ST
                 await task
 
     app = Litestar(
-        route_handlers=[*_reads(source), _partners(source), _story(source), _live(hub), *_pages(static)],
+        route_handlers=[*_reads(source), *_sharing(source), _live(hub), *_pages(static)],
         lifespan=[following],
         openapi_config=None,
         logging_config=None,
@@ -110,6 +111,10 @@ def _reads(source: Source) -> list[Any]:
     return [tracks, track, trails, feeds, search, config, land]
 
 
+def _sharing(source: Source) -> list[Any]:
+    return [_partners(source), *_drafts(source), _story(source)]
+
+
 def _partners(source: Source) -> Any:
     @get("/api/partners", sync_to_thread=False)
     def partners() -> Plain:
@@ -124,6 +129,25 @@ def _story(source: Source) -> Any:
         return dict(source.story)
 
     return story
+
+
+def _drafts(source: Source) -> list[Any]:
+    """The inbox, and the only thing that the desk may change: a draft is taken or closed. Nothing leaves by it."""
+
+    @get("/api/drafts", sync_to_thread=False)
+    def drafts() -> Plain:
+        return inbox.drafts(source.views())
+
+    @post("/api/drafts/{draft:int}/{act:str}", sync_to_thread=False, status_code=202)
+    def decide(draft: FromPath[int], act: FromPath[str]) -> Plain:
+        decided = inbox.decision(source.views(), draft, act, "desk")
+        if isinstance(decided, int):
+            raise HTTPException(status_code=decided, detail="no such draft, or it is closed already")
+        if not source.decide(decided):
+            raise HTTPException(status_code=503, detail="too many decisions wait for the next step")
+        return {"draft": draft, "act": act}
+
+    return [drafts, decide]
 
 
 def _config(source: Source) -> Plain:

@@ -56,6 +56,18 @@ def site_allowed(site: str | None, mode: str | None, dest: str | None) -> bool:
     return site in {None, "none", "same-origin"} or (mode, dest) == ("navigate", "document")
 
 
+def change_allowed(method: str, site: str | None, origin: str | None, host: str) -> bool:
+    """Whether a request may change something: reads may always; anything else only from our own page, or from a
+    program that is no browser. A form of another site that navigates here is a change by nobody whom we know.
+
+    >>> change_allowed("GET", "cross-site", None, "a"), change_allowed("POST", None, None, "127.0.0.1:8777")
+    (True, True)
+    >>> change_allowed("POST", "cross-site", "https://a.test", "127.0.0.1:8777")
+    False
+    """
+    return method in {"GET", "HEAD"} or (site in {None, "same-origin"} and origin_allowed(origin, host))
+
+
 def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> ASGIApp:
     """The application behind the two checks; ``headers`` go out with every answer, errors and files included."""
     extra = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -77,7 +89,8 @@ def guard(app: ASGIApp, names: frozenset[str], headers: Mapping[str, str]) -> AS
 
 def _fetch_allowed(scope: Scope) -> bool:
     site, mode, dest = (_header(scope, b"sec-fetch-" + name) for name in (b"site", b"mode", b"dest"))
-    return site_allowed(site, mode, dest)
+    host, origin = _header(scope, b"host") or "", _header(scope, b"origin")
+    return site_allowed(site, mode, dest) and change_allowed(str(scope.get("method")), site, origin, host)
 
 
 def _with(send: Send, extra: list[tuple[bytes, bytes]]) -> Send:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from manara.records.inputs import Views
+from manara.records.inputs import Decided, Views
 
 
 class Source(Protocol):
@@ -38,6 +38,10 @@ class Source(Protocol):
 
     def views(self) -> Views:
         """The latest published views; never waits."""
+        ...
+
+    def decide(self, decided: Decided) -> bool:
+        """Hand a decision of a person to the next step, which journals it; False: too many wait already."""
         ...
 
     async def wait(self, after_sequence: int) -> Views:

@@ -22,12 +22,13 @@ from manara.host.intake import Intake
 from manara.node import state as node
 from manara.node.step import step
 from manara.records.config import NodeConfig
-from manara.records.inputs import Effect, Input, Send, Stepped, Views
+from manara.records.inputs import Decided, Effect, Input, Send, Stepped, Views
 
 SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
 LONGEST_WAIT_S = 10.0  # for the next moment of a recording, wall seconds
 TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
+DECIDED_MAX = 64  # decisions of the desk that wait for one step
 GATHER_S = 0.02  # what partners send within this time goes into one step
 
 Turn = Callable[[tuple[Input, ...], int], Stepped[Any]]
@@ -103,6 +104,7 @@ class Running:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
         self._exits: dict[str, exits.Exit] = {}
         self._story: Mapping[str, Any] = {}
+        self._decided: list[Decided] = []
 
     @property
     def title(self) -> str:
@@ -150,6 +152,15 @@ class Running:
         while self._views.sequence <= after_sequence:
             await self._published.wait()
         return self._views
+
+    def decide(self, decided: Decided) -> bool:
+        """A person's decision at the desk, for the next step."""
+        if len(self._decided) >= DECIDED_MAX:
+            return False
+        self._decided.append(decided)
+        if self._sharing is not None:
+            self._sharing.wake.set()
+        return True
 
     async def run_live(self) -> None:
         """Follow the configured feeds until cancelled. Raises BadInput when a feed or exit cannot be opened."""
@@ -215,6 +226,7 @@ class Running:
 
     async def _one_turn(self, inputs: tuple[Input, ...], now_ns: int) -> None:
         loop = asyncio.get_running_loop()
+        inputs, self._decided = (*inputs, *self._decided), []
         if self._sharing is not None:
             inputs = (*inputs, *self._sharing.take())
         stepped, done = await loop.run_in_executor(self._thread, self._stepped, inputs, now_ns)

@@ -15,6 +15,7 @@ from manara.node.durable.snapshot import decode_plain
 from manara.records.config import NodeConfig
 from manara.records.inputs import Carried, Input
 from manara.release import stage as release
+from manara.warning import stage as warning
 
 
 @dataclass
@@ -26,6 +27,7 @@ class State:
     held: sources.Held  # tracking and picture, by source view
     link: link.State
     release: release.State
+    warning: warning.State
     ledger: ledger.State
     exits: picture_to_exits.State
     now_ns: int = 0
@@ -40,6 +42,7 @@ def init(config: NodeConfig, secret: bytes = b"") -> State:
         held=sources.init(config),
         link=link.init(config.partner),
         release=release.init(config.partner, config.never_to, secret),
+        warning=warning.init(),
         ledger=ledger.init(),
         exits=picture_to_exits.init(config.exits),
     )
@@ -52,6 +55,7 @@ def carried(state: State) -> dict[str, Any]:
         "serials": state.held.serials,
         "link": link.dump(state.link),
         "release": {**kept, "channels": {}, "cadences": {}},
+        "warning": warning.dump(state.warning),
         "ledger": ledger.dump(state.ledger),
     }
 
@@ -65,6 +69,7 @@ def resume(state: State, inputs: Iterable[Input]) -> None:
             state.link = link.load(plain["link"])
             state.release = release.load(plain["release"], before.own, before.never_to, before.secret)
             state.ledger = ledger.load(plain["ledger"])
+            state.warning = warning.load(plain["warning"]) if "warning" in plain else warning.init()
 
 
 def dump(state: State) -> dict[str, Any]:
@@ -74,6 +79,7 @@ def dump(state: State) -> dict[str, Any]:
         "held": sources.dump(state.held),
         "link": link.dump(state.link),
         "release": release.dump(state.release),
+        "warning": warning.dump(state.warning),
         "ledger": ledger.dump(state.ledger),
         "exits": picture_to_exits.dump(state.exits),
         "now_ns": state.now_ns,
@@ -89,6 +95,7 @@ def load(plain: dict[str, Any], config: NodeConfig, secret: bytes = b"") -> Stat
         held=sources.load(plain["held"]),
         link=link.load(plain["link"]),
         release=release.load(plain["release"], config.partner, config.never_to, secret),
+        warning=warning.load(plain["warning"]) if "warning" in plain else warning.init(),
         ledger=ledger.load(plain["ledger"]),
         exits=picture_to_exits.load(plain["exits"], config.exits),
         now_ns=plain["now_ns"],

@@ -4,6 +4,7 @@
 
     inputs ─▶ link ─────────────────────────────────┐ (what partners sent is logged in the same step)
        └────▶ feeds ─▶ for each source view: tracking ─▶ picture ─▶ release ─▶ ledger ─▶ effects
+                                                           │  └▶ warning ─▶ release (rule 0)
                                                            └─────▶ exits, views
 
 Deterministic: the clock and the bytes come in as arguments, and nothing is read from elsewhere.
@@ -20,9 +21,11 @@ from manara.node.arrows import (
     link_to_release,
     picture_to_exits,
     picture_to_release,
+    picture_to_warning,
     release_to_ledger,
     to_picture,
     to_views,
+    warning_to_release,
 )
 from manara.node.sources import OWN
 from manara.node.state import State, resume
@@ -31,6 +34,7 @@ from manara.records.inputs import Input, Stepped
 from manara.release import backfill
 from manara.release import stage as release
 from manara.tracking import stage as tracking
+from manara.warning import stage as warning
 
 
 def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]:
@@ -54,8 +58,12 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
         seen = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
         shown[view.name] = tracked, picture.advance(view.picture, seen, now_ns)
 
+    news = picture_to_warning.inbox(shown[OWN][1], came.frames, inputs, state.release.directory, state.config)
+    feared = warning.advance(state.warning, news, now_ns)
+    dangers = warning_to_release.dangers(feared, state.config.partner)
+
     offered = picture_to_release.offered(
-        shown, state.held, state.release, state.ledger, state.link, book, state.config, now_ns
+        shown, state.held, state.release, state.ledger, state.link, dangers, book, state.config, now_ns
     )
     frames = release.advance(state.release, offered, book, now_ns)
     history = backfill.admitted(
@@ -66,5 +74,5 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     sends = picture_to_exits.sends(state.exits, *shown[OWN], now_ns, state.sequence)
 
     shared = to_views.Shared(state.link, state.release, state.ledger)
-    views = to_views.views(shown[OWN], heard, state.config, shared, now_ns, state.sequence)
+    views = to_views.views(shown[OWN], heard, feared, state.config, shared, now_ns, state.sequence)
     return Stepped(state, release_to_ledger.numbered((*sends, *effects), state.sequence), views)

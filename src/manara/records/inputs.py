@@ -9,11 +9,13 @@ from typing import Generic, TypeVar
 import msgspec
 
 from manara.records.columns import F8, I8, U1, U8
+from manara.records.directory import Area
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import PartnerStatus, Regions, Warned
 from manara.records.released import Block, Entry, Terms
 from manara.records.sensors import FeedHealth
 from manara.records.tracks import Tracks
+from manara.records.warnings import Draft
 
 
 class Chunk(msgspec.Struct, frozen=True, tag="chunk", array_like=True):
@@ -144,6 +146,16 @@ class Erased(msgspec.Struct, frozen=True, tag="erased", array_like=True):
     received_ns: int
 
 
+class Decided(msgspec.Struct, frozen=True, tag="decided", array_like=True):
+    """A person at the desk takes or closes a draft of the inbox (records/warnings.py). ``act``: take, close; ``by``:
+    who, as the desk knows."""
+
+    draft: int
+    act: str
+    by: str
+    received_ns: int
+
+
 class Published(msgspec.Struct, frozen=True, tag="published", array_like=True):
     """The log took a tick: its leaf, and the log's size and root with it."""
 
@@ -188,6 +200,7 @@ Input = (
     | Carried
     | Directed
     | Erased
+    | Decided
     | Arrived
     | Answered
     | Refused
@@ -286,6 +299,8 @@ class Views:
     regions: Regions | None = None  # where partners say that something is, within a cell
     partners: tuple[PartnerStatus, ...] = ()
     warned: tuple[Warned, ...] = ()  # what partners warn of, the newest last, bounded
+    areas: tuple[Area, ...] = ()  # all published areas, as the directory lists them
+    drafts: tuple[Draft, ...] = ()  # what persons are asked to look at, the newest last (warning/inbox.py)
     reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
     signed: Mapping[str, int] = field(default_factory=dict)  # our streams -> entries signed for by their recipient
     cut: Mapping[str, int] = field(default_factory=dict)  # our streams -> rows before this place are not given any more

@@ -9,48 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from manara.records.released import WARNING, Rows
+from manara.records.warnings import Danger, Hazard, Severity
+
+__all__ = ["Danger", "Hazard", "Severity", "State", "advance", "dump", "init", "load"]
 
 WINDOW_NS = 300_000_000_000
 EVERY_NS = 60_000_000_000
 OPEN_MAX = 4_096  # areas remembered; there are at most 63 in a directory
-
-
-class Hazard(IntEnum):
-    """What is feared."""
-
-    DISTRESS = 1  # somebody is in distress there
-    UNIDENTIFIED_AIRCRAFT = 2
-    FALLING = 3
-    COLLISION = 4
-    POLLUTION = 5
-    WEATHER = 6
-
-
-class Severity(IntEnum):
-    """CAP 1.2."""
-
-    UNKNOWN = 0
-    MINOR = 1
-    MODERATE = 2
-    SEVERE = 3
-    EXTREME = 4
-
-
-@dataclass(frozen=True)
-class Danger:
-    """Something that a partner must be told: in which of its areas, what, how bad, for when."""
-
-    partner: str
-    area: str
-    hazard: Hazard
-    severity: Severity
-    time_ns: int
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Who is in danger, where, when, how sure. Empty until its issue lands."""
+"""Who is in danger, where, when, how sure: dangers for rule 0, drafts for our own people."""

@@ -3,7 +3,8 @@
 import { attention, label, type Frame, type Label, type Squares, type Told } from '../wire/frame.ts'
 import { KINDS, REASONS, reason } from '../wire/words.ts'
 import * as address from './address.ts'
-import { GONE, details, health, partners, story, type Config, type Details, type Feature, type Health, type Partners, type Story } from './reads.ts'
+import { GONE, decide, details, drafts, health, partners, story } from './reads.ts'
+import type { Config, Details, Draft, Feature, Health, Partners, Story } from './reads.ts'
 import { keep, kept } from './keep.ts'
 import { Picture } from './picture.ts'
 import { foreign, regions, type Partner, type Region } from './shares.ts'
@@ -44,6 +45,7 @@ class Desk {
   sharing = $state.raw<Partners | null>(null)
   story = $state.raw<Story | null>(null)
   partnersOpen = $state(false)
+  drafts = $state.raw<Draft[]>([])
   regions = $state.raw<Region[]>([])
   regionKey = $state<string | null>(null)
   region = $derived(this.regions.find((region) => region.key === this.regionKey) ?? null)
@@ -211,6 +213,15 @@ class Desk {
 
   async askStory(): Promise<void> {
     if (this.mode === 'demo') this.story = (await story()) ?? this.story
+  }
+
+  async askDrafts(): Promise<void> {
+    if (this.partners.length) this.drafts = (await drafts()) ?? this.drafts
+  }
+
+  async decide(draft: number, act: 'take' | 'close'): Promise<void> {
+    await decide(draft, act)
+    await this.askDrafts()
   }
 
   async askHealth(): Promise<void> {

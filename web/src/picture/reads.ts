@@ -102,6 +102,27 @@ export interface Story {
   desks: { partner: string; name: string; name_ar: string; url: string }[]
 }
 
+export interface Draft {
+  id: number
+  area: string
+  area_name: string
+  area_name_ar: string
+  hazard: string
+  severity: string
+  first: string
+  last: string
+  in_s: number
+  probability: number | null
+  since: string
+  partners: string[]
+  tracks: string[]
+  warned: string
+  own: string
+  ahead_s: number | null
+  state: 'open' | 'taken' | 'closed'
+  by: string
+}
+
 export interface Config {
   title: string
   mode: string
@@ -136,6 +157,14 @@ export const partners = async (): Promise<Partners | null> => present(await read
 export const story = async (): Promise<Story | null> => {
   const told = present(await read<Partial<Story>>('/api/story'))
   return told ? { lines: told.lines ?? [], desks: told.desks ?? [] } : null
+}
+export const drafts = async (): Promise<Draft[] | null> => present(await read<{ drafts: Draft[] }>('/api/drafts'))?.drafts ?? null
+export async function decide(draft: number, act: 'take' | 'close'): Promise<void> {
+  try {
+    await fetch(`/api/drafts/${draft}/${act}`, { method: 'POST' })
+  } catch {
+    // The inbox is asked again within a second and shows what stands.
+  }
 }
 export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null

@@ -19,9 +19,9 @@ from manara.records.directory import Directory
 from manara.records.marking import ALL_PURPOSES, UNKNOWN, Codebook, Marking, Sensitivity, Sort
 from manara.records.reports import Domain, Kind
 from manara.records.tracks import Tracks
+from manara.records.warnings import Danger
 from manara.release import stage as release
 from manara.release.channel import Offer
-from manara.release.duty import Danger, Hazard, Severity
 from manara.tracking import stage as tracking
 
 Shown = tuple[tracking.Outbox, picture.Outbox]
@@ -61,12 +61,13 @@ def offered(
     released: release.State,
     logged: ledger.State,
     linked: link.State,
+    dangers: tuple[Danger, ...],
     book: Codebook,
     config: NodeConfig,
     now_ns: int,
 ) -> release.Offered | None:
-    """What each source view holds for release, what partners must be warned of, and who has not signed for what he
-    got. None between two ticks, and for a node that shares with nobody."""
+    """What each source view holds for release, what partners must be warned of (``dangers``), and who has not signed
+    for what he got. None between two ticks, and for a node that shares with nobody."""
     if not config.partner or now_ns // TICK_NS <= released.ticked_ns // TICK_NS:
         return None
     areas = corners(released.directory)
@@ -78,7 +79,7 @@ def offered(
             offers[view.name] = Offer(seen.tracks, marked, seen.particulars, view.warm(now_ns))
     return release.Offered(
         offers=offers,
-        dangers=tuple(dangers(shown[OWN_VIEW][1], areas, released.directory, config.partner)),
+        dangers=dangers,
         paused=frozenset(_paused(released, logged, linked)),
     )
 
@@ -89,21 +90,6 @@ def _paused(released: release.State, logged: ledger.State, linked: link.State) -
         window = known.document.agreement.window if known else 1
         if link.paused(linked, direction, logged.next.get(direction, 0), window):
             yield one.recipient
-
-
-def dangers(seen: picture.Outbox, areas: tuple[I8, F8, F8], directory: Directory, own: str) -> list[Danger]:
-    """Rule 0: craft in distress, from all sources, in areas that other partners have published to be warned of."""
-    found = np.flatnonzero(seen.attention == 2)
-    if not len(found):
-        return []
-    tracks = seen.tracks.take(found)
-    bits = area_bits(tracks.lat_rad, tracks.lon_rad, *areas)
-    return [
-        Danger(area.partner, area.id, Hazard.DISTRESS, Severity.SEVERE, int(tracks.time_ns[row]))
-        for place, area in enumerate(directory.areas)
-        if area.warned and area.partner != own
-        for row in np.flatnonzero(bits >> np.uint64(place) & np.uint64(1))[:1]
-    ]
 
 
 def marking(

@@ -1,4 +1,4 @@
-"""picture, link and release ─▶ views: what a step publishes for reading."""
+"""picture, warning, link and release ─▶ views: what a step publishes for reading."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from manara.records.partners import PartnerStatus
 from manara.release import stage as release
 from manara.release import standing
 from manara.tracking import stage as tracking
+from manara.warning import stage as warning
 
 
 class Shared(NamedTuple):
@@ -31,6 +32,7 @@ class Shared(NamedTuple):
 def views(
     shown: tuple[tracking.Outbox, picture.Outbox],
     heard: feeds.Outbox,
+    feared: warning.Outbox,
     config: NodeConfig,
     shared: Shared,
     now_ns: int,
@@ -54,6 +56,8 @@ def views(
         pedigree=seen.pedigree,
         regions=seen.regions,
         warned=seen.warned,
+        drafts=feared.drafts,
+        areas=shared.release.directory.areas,
         partners=_partners(shared, now_ns),
         reading={name: one.next for name, one in shared.link.reading.items()},
         signed=dict(shared.link.answered),
