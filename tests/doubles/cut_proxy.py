@@ -16,6 +16,7 @@ class CutProxy:
         self.connections = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
+        self.record: bytearray | None = None  # every byte that passes, where somebody wants it
 
     async def open(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -51,6 +52,8 @@ class CutProxy:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1 << 16):
                 lossy = lossy or not getattr(self, way)
+                if self.record is not None:
+                    self.record += data
                 if not lossy:  # a stream that has lost bytes can only end
                     writer.write(data)
                     await writer.drain()

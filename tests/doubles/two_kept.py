@@ -115,6 +115,13 @@ class Proxy:
     def lets(self, passes: bool) -> None:
         self.wire.up = self.wire.down = passes
 
+    def record(self) -> None:
+        """Keep every byte that passes from now on."""
+        self.wire.record = bytearray()
+
+    def heard(self) -> bytes:
+        return bytes(self.wire.record or b"")
+
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self.wire.close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -155,6 +155,8 @@ class BrokerLine:
             except (BadInput, DiskError, OSError) as fault:  # of our own disk
                 self._trouble = f"not_kept: {fault}"
             self._say()
+            if self._trouble:
+                await asyncio.sleep(PAUSE_S)
 
     async def _send(self) -> None:
         """One envelope; the same again until the broker has taken it."""

@@ -169,8 +169,9 @@ class LinkServer:
         self.wake()
 
     def sessions(self) -> dict[str, int]:
-        """Partner -> its connections."""
-        return dict(Counter(one.partner for one in self._lines.values() if one.partner))
+        """Partner -> its connections; those that have ended and are not swept up yet keep nobody out."""
+        there = (one for line, one in self._lines.items() if getattr(line, "transport", None) is not None)
+        return dict(Counter(one.partner for one in there if one.partner))
 
     def _spread(self, mean_s: float) -> float:
         """Between half and one and a half of it, evenly: whoever comes back does not come all at once."""
