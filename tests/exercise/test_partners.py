@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manara.exercise import partners, treaty
+from manara.exercise import demo, partners, treaty
 from manara.host import commands, config, directory, keys
 from manara.records.config import NodeConfig
 from manara.release import document, standing, statements
@@ -163,3 +163,24 @@ def test_who_has_no_relation_is_not_even_named(four: partners.Made) -> None:
             assert certificate[100:200] not in whole
     known = directory.load(four.members["corvia"].folder / "directory.toml").directory
     assert known == four.directory
+
+
+def test_the_pair_that_is_brokered_agrees_and_neither_folder_leads_to_the_other(sea: Scenario, tmp_path: Path) -> None:
+    names = tuple(one.name for one in sea.partner)
+    made = partners.make(tmp_path, sea, names, {name: 4020 + place for place, name in enumerate(names)})
+    for member in made.members:
+        partners.configure(made, member, {feed.name: "tcp://127.0.0.1:9" for feed in feeds(sea)}, NodeConfig())
+    demo.carry(made, sea, names)
+    assert {("arvena", "delmara"), ("delmara", "arvena")} <= set(made.agreements)
+    for own, other in (("arvena", "delmara"), ("delmara", "arvena")):
+        member, stranger = made.members[own], made.members[other]
+        row = directory.load(member.folder / "directory.toml").directory.partner(other)
+        assert row is not None
+        assert (row.url, row.tls_certificate) == ("", "")
+        (line,) = config.node_config(member.config).broker
+        assert (line.via, line.partner) == ("corvia", other)
+        whole = b"".join(path.read_bytes() for path in member.folder.rglob("*") if path.is_file())
+        assert str(stranger.link_port).encode() not in (member.folder / "directory.toml").read_bytes()
+        assert stranger.keys.tls_certificate.read_bytes()[100:300] not in whole
+    (carries,) = config.node_config(made.members["corvia"].config).carries
+    assert carries.partners == ("arvena", "delmara")

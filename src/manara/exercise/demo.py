@@ -30,9 +30,10 @@ from pathlib import Path
 
 import msgspec
 
-from manara.exercise import partners, story
+from manara.exercise import brokered, partners, story
 from manara.exercise.neighbour import Neighbour
 from manara.host.clock import FollowedClock
+from manara.host.config import node_config
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running, memory_turn
 from manara.host.sharing import Sharing
@@ -219,7 +220,7 @@ async def prepare(wish: Wish) -> Demo:
         raise BadInput("no two of its partners that have sensors share", name, "leave --keep out")
     if wish.keep is not None and wish.keep.exists():
         raise BadInput("is there already", str(wish.keep), "name a folder that is not there yet")
-    scenario = _linked(scenarios.apart(scenario)) if names else scenario
+    scenario = scenarios.apart(scenario) if names else scenario
     heard = [feed for one in names or (None,) for feed in feeds(scenario, one)]
     udp = {feed.name: _free_port(socket.SOCK_DGRAM) for feed in heard if feed.format == "asterix"}
     begun = Begun(Transmitter(name, wish.seed, speed, udp, names))
@@ -235,8 +236,11 @@ async def prepare(wish: Wish) -> Demo:
             whole = tuple(msgspec.structs.replace(feed, url=urls[feed.name]) for feed in heard)
             config = msgspec.structs.replace(base, feeds=whole, sensors=sensors(scenario))
             return Demo(stage(config, scenario, speed, None), begun, scenario)
-        config, *_ = [partners.configure(made, one, urls, base) for one in made.members]
+        for member in made.members:
+            partners.configure(made, member, urls, base)
+        carry(made, scenario, names)
         own, *others = made.members.values()
+        config = node_config(own.config)
         beside = itertools.chain(wish.ports, itertools.repeat(0))
         opened: list[story.Desk] = []
         begins = [
@@ -249,9 +253,12 @@ async def prepare(wish: Wish) -> Demo:
         raise
 
 
-def _linked(scenario: Scenario) -> Scenario:
-    """Without the relations that need somebody to carry."""
-    return msgspec.structs.replace(scenario, relation=tuple(one for one in scenario.relation if not one.via))
+def carry(made: partners.Made, scenario: Scenario, names: tuple[str, ...]) -> None:
+    """Who has no link gets a line through somebody who carries; two people have compared its fingerprint."""
+    for one in scenarios.relations(scenario, names):
+        if one.via:
+            a, b = map(scenarios.alias, one.between)
+            brokered.pair(made, (a, b), scenarios.alias(one.via))
 
 
 def _neighbour(wish: Wish, member: partners.Member, port: int, opened: list[story.Desk]) -> Neighbour:
