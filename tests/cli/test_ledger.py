@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from manara.cli import main
 from manara.host.keys import FileSigner
+from manara.host.link_memory import FolderMemory
 from manara.host.log_store import LogStore
 from manara.host.vault import HOUR_NS, Vault, WipingDisk
 from manara.ledger import checkpoint, cosign, note, receipt, tree
-from manara.records.released import Block, Entry
+from manara.link import heads
+from manara.records.released import Block, Entry, Head
 
 ORIGIN = "lantern.example/arvena"
 TICK_NS = 1_000_000_000
@@ -100,6 +102,49 @@ def test_a_nodes_own_folder_is_verified_and_left_as_it_was(node, capsys):
     code, said = run(capsys, "ledger", "verify", node, "--key", KEY, "--json")
     assert (code, json.loads(said)["size"]) == (0, 300)
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(node.rglob("*")) if p.is_file()} == before
+
+
+def test_row_21_receipts_of_a_node_are_written_out_and_go_with_a_proof(node, tmp_path, capsys):
+    folder = shutil.copytree(node, tmp_path / "told.node")
+    disks = WipingDisk(folder / "log"), WipingDisk(folder / "vault")
+    store = LogStore(disks[0], FileSigner(private(ORIGIN)), Vault(disks[1]), ORIGIN, "arvena")
+    by = private("belora")
+    for place, until in enumerate((5, 9)):
+        roots = [tree.leaf_hash(store.head("arvena>belora", k).entry.root) for k in range(until)]
+        said = {"next": str(until), "root": tree.root(roots).hex(), "stream": "arvena>belora", "type": "receipt"}
+        text = json.dumps(said, separators=(",", ":"))
+        key, sig = by.public_key().public_bytes_raw().hex(), note.b64(by.sign(receipt.SIGNED + text.encode()))
+        envelope = json.dumps({"statement": text, "signatures": [{"key": key, "sig": sig}]})
+        head = heads.encode(Head(kind="statement", stream="arvena", offset=str(place), time_ns="0", subject=envelope))
+        store.publish(301 + place, 900 + place, [Entry("arvena", place, head)])
+    for disk in disks:
+        disk.close()
+    code, out = run(capsys, "ledger", "export", folder, "--out", tmp_path / "copy", "--receipts")
+    newest = tmp_path / "copy" / "receipts" / "arvena-to-belora.json"
+    assert (code, f"{newest}: of arvena>belora, entries 0 to 8" in out) == (0, True)
+    assert len(list(newest.parent.iterdir())) == 1, "Corvia has signed for nothing"
+    where = ("ledger", "prove", folder, "--stream", "arvena>belora", "--offset", 7, "--out", tmp_path / "p.json")
+    assert run(capsys, *where, "--receipt", newest)[0] == 0
+    code, out = run(capsys, "ledger", "verify", tmp_path / "p.json", "--key", KEY, "--recipient", key)
+    assert (code, "1 receipts of the recipient acknowledge it" in out) == (0, True)
+    assert run(capsys, "ledger", "export", tmp_path / "copy", "--out", tmp_path / "again", "--receipts")[0] == 2
+
+
+def test_what_a_node_has_found_against_another_log_is_said_with_its_file(node, tmp_path, capsys):
+    folder = shutil.copytree(node, tmp_path / "told.node")
+    roots = (b"a" * 32, b"b" * 32)
+    signer = private("manara/belora")
+    lies = [
+        checkpoint.signed(checkpoint.Checkpoint("manara/belora", 1, one), key_of("manara/belora"), signer.sign)
+        for one in roots
+    ]
+    memory = FolderMemory(folder / "partners", lambda: 7)
+    path = memory.accuse("belora", *lies)
+    assert memory.accuse("belora", *lies) == path, "once is enough"
+    code, out = run(capsys, "ledger", "verify", folder, "--key", KEY)
+    assert (code, f"AGAINST THE LOG OF belora: evidence in {path}" in out) == (0, True)
+    code, out = run(capsys, "ledger", "verify", path, "--key", note.vkey(key_of("manara/belora")))
+    assert code == 0, out
 
 
 def test_a_running_nodes_log_can_be_read(node, tmp_path, capsys):

@@ -120,6 +120,18 @@ def test_answers_are_bounded(tmp_path, monkeypatch):
     assert commands.answered(tmp_path, "a5")
 
 
+def test_refused_statements_of_a_partner_push_none_of_our_own_answers_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "ANSWERS_MAX", 3)
+    monkeypatch.setattr(commands, "FOREIGN_MAX", 2)
+    commands.answer(tmp_path, "suspend-belora", "")
+    for n in range(20):
+        commands.answer(tmp_path, f"from-belora-{n:016x}", "bad_signature")
+    assert commands.answered(tmp_path, "suspend-belora")
+    assert len(list((tmp_path / "commands" / "answers").glob("from-*"))) == 2
+    with pytest.raises(BadInput, match="partners"):
+        commands.offer(tmp_path, "from-belora-0", STOPPED)
+
+
 def test_nothing_half_written_is_ever_taken(tmp_path):
     """One hands in while the other takes: each command is seen whole."""
 

@@ -7,6 +7,7 @@ import ssl
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from manara.host import keys
 from manara.host.problems import BadInput
 from manara.records.directory import Directory, Partner, Person
-from manara.release import statements
+from manara.release import standing, statements
 
 
 def names(folder: Path) -> list[str]:
@@ -138,25 +139,53 @@ def test_rotation_keeps_the_old_key_and_survives_a_cut_between_its_halves(tmp_pa
         keys.adopt(tmp_path, "ledger")
 
 
-def test_a_rotation_bears_the_word_of_the_old_key_and_of_two_persons(tmp_path):
-    old, new = keys.load_or_make(tmp_path).ledger, keys.stage(tmp_path, "ledger")
+@pytest.mark.parametrize("purpose", ["ledger", "witness", "agreement"])
+def test_a_rotation_stands_by_the_word_of_the_old_key_and_of_two_persons(tmp_path, purpose):
+    own = keys.load_or_make(tmp_path)
+    old, new = getattr(own, purpose), keys.stage(tmp_path, purpose)
     signers = [keys.make_signer(tmp_path / f"person-{n}.key") for n in range(2)]
     capacities = ("policy", "operational")
     listed = [
         Person(id=f"arvena.{n}", partner="arvena", name="N", capacity=capacities[n], key=one.public().hex())
         for n, one in enumerate(signers)
     ]
+    here = Partner(
+        id="arvena",
+        name="Arvena",
+        ledger_key=own.ledger.public().hex(),
+        witness_key=own.witness.public().hex(),
+        agreement_key=own.agreement.public().hex(),
+    )
+    directory = Directory(version=1, partners=(here,), persons=tuple(listed))
     persons = [(f"arvena.{n}", one) for n, one in enumerate(signers)]
-    envelope, word = keys.rotation("arvena", "ledger", old, new, persons, nonce="00" * 16, after="")
-    said = statements.verify(envelope, Directory(version=1, persons=tuple(listed)))
-    assert isinstance(said, statements.Verified)
-    assert said.capacities("arvena") == {"policy", "operational"}
-    assert (said.statement.old, said.statement.new) == (old.public().hex(), new.public().hex())
-    assert keys.endorsed(old.public(), "ledger", new.public(), word)
-    assert not keys.endorsed(new.public(), "ledger", new.public(), word)
-    assert not keys.endorsed(old.public(), "witness", new.public(), word)
-    assert not keys.endorsed(old.public(), "ledger", old.public(), word)
-    assert not keys.endorsed(b"", "ledger", new.public(), word)
+
+    def given(endorser, whose=persons):
+        envelope = keys.rotation("arvena", purpose, endorser, new, whose, nonce="00" * 16, after="")
+        said = msgspec.json.decode(envelope)
+        text = said["statement"].replace(endorser.public().hex(), old.public().hex()).encode()
+        signed = [statements.signed(text, s.public(), s.sign, person=name) for name, s in whose]
+        signed.append(statements.signed(text, endorser.public(), endorser.sign, node="arvena"))
+        found = statements.verify(statements.envelope(text, signed), directory)
+        if isinstance(found, statements.Refusal):
+            return found.why
+        after = standing.apply(standing.init(), found, directory, {}, (), 0, "arvena")
+        return after.why if isinstance(after, statements.Refusal) else after
+
+    stands = given(old)
+    assert isinstance(stands, standing.Standings)
+    assert stands.revoked == (old.public().hex(),)
+    assert given(old, persons[:1]) == "capacity_missing"
+    others = {"ledger": own.agreement, "witness": own.ledger, "agreement": own.ledger}
+    assert given(others[purpose]) == "wrong_key", "another key of the same node gives no word for this one"
+    assert given(new) == "wrong_key", "the new one does not vouch for itself"
+
+
+def test_what_is_made_for_a_rotation_bears_the_old_keys_signature(tmp_path):
+    old, new = keys.load_or_make(tmp_path).ledger, keys.stage(tmp_path, "ledger")
+    said = msgspec.json.decode(keys.rotation("arvena", "ledger", old, new, [], nonce="00" * 16, after=""))
+    (only,) = said["signatures"]
+    assert (only["node"], only["key"]) == ("arvena", old.public().hex())
+    assert statements.holds(msgspec.convert(only, statements.Signature), statements.PREFIX + said["statement"].encode())
 
 
 class Token:

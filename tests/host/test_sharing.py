@@ -19,9 +19,21 @@ from manara.host.door import BUSY, HEARD_MAX
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running
 from manara.host.sharing import Sharing
+from manara.ledger import checkpoint, evidence, note, witness
 from manara.node.durable.outbox import effect_id
 from manara.records.config import NodeConfig
-from manara.records.inputs import Answer, Answered, Command, Directed, LinkState, Publish, Published, Stepped, Views
+from manara.records.inputs import (
+    Answer,
+    Answered,
+    Command,
+    Directed,
+    LinkState,
+    Publish,
+    Published,
+    Refused,
+    Stepped,
+    Views,
+)
 from manara.records.released import Entry
 from manara.release import standing, statements
 from manara.release.standing import Standing
@@ -228,6 +240,28 @@ def test_what_one_partner_hands_in_is_bounded_until_a_step_takes_it(share, kit):
     assert BUSY in heard
     one.take()
     assert asyncio.run(hear(1)) == [""]
+
+
+def test_a_partner_that_shows_our_witness_two_histories_is_accused_by_name_and_file(share, kit):
+    one = share()
+    one.take()
+    ledger = kit.members["belora"].keys.ledger
+    key = note.Key("manara/belora", note.ED25519, ledger.public())
+    first, second = (
+        checkpoint.signed(checkpoint.Checkpoint(key.name, 1, bytes([n]) * 32), key, ledger.sign) for n in b"ab"
+    )
+    status = [
+        asyncio.run(one.door._cosign("belora", witness.build_request(0, [], said)))[0] for said in (first, second)
+    ]
+    assert status == [200, 409]
+    (said,) = one.take()
+    assert isinstance(said, Refused)
+    assert (said.partner, said.why) == ("belora", "log_contradicts")
+    (kept,) = one.memory.evidence("belora")
+    assert str(kept) in said.detail or len(said.detail) == 300
+    found = evidence.parse(kept.read_bytes())
+    assert isinstance(found, evidence.Evidence)
+    assert evidence.check(found, (key,)).proven
 
 
 def test_a_command_in_the_spool_is_taken_once_and_goes_when_it_is_answered(share):

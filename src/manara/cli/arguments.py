@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 EDITION_DOUBT = "more than a tenth was refused: is the edition right? (--edition CAT=ED)"
 
 EXITS = "exit codes: 0 done, 1 the answer is no, 2 bad input: one line says what, where and what to do"
+_BARS: list[str] = []  # units of the progress bars of the command that runs
 Commands = Any  # argparse keeps the type of subparsers to itself
 
 
@@ -112,11 +115,35 @@ def sensors(path: Path | None) -> tuple[Sensor, ...]:
     return config.sensors(path)
 
 
+@contextmanager
+def patience(what: str, after_s: float = 2.0) -> Iterator[None]:
+    """A line on standard error that says what takes so long, on a terminal, when it takes more than two seconds; not
+    where a progress bar has been shown."""
+    import sys
+    import threading
+
+    def say() -> None:
+        if not _BARS:
+            print(f"manara {what} …", file=sys.stderr, flush=True)
+
+    timer = threading.Timer(after_s, say)
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        _BARS.clear()
+
+
 def progress(total: int, unit: str) -> Any:
     """A progress bar on standard error, shown only on a terminal and only when it takes more than two seconds."""
     import sys
 
     from tqdm import tqdm
+
+    _BARS.append(unit)
 
     return tqdm(total=total, unit=unit, unit_scale=True, delay=2.0, leave=False, disable=not sys.stderr.isatty())
 

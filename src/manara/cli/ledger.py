@@ -52,6 +52,9 @@ def add(commands: arguments.Commands) -> None:
     )
     export.add_argument("folder", metavar="FOLDER", type=Path, help="a node's folder, or a folder of tiles")
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder that is empty or new")
+    export.add_argument(
+        "--receipts", action="store_true", help="of a node's folder: each partner's newest receipt too, in DIR/receipts"
+    )
     _add_quorum(export)
     export.set_defaults(run=run_export)
     show = arguments.command(inner, "checkpoint", "the newest checkpoint", "manara ledger checkpoint harbour.node")
@@ -124,9 +127,19 @@ def run_verify(args: argparse.Namespace) -> int:
 
         with ledger_folder.opened(args.path, trusted.quorum) as folder:
             answer = _folder(folder, trusted, args)
+        _accusations(args.path, answer)
     else:
         answer = _file(_read(args.path), trusted, args.path)
     return answer.show(args.json)
+
+
+def _accusations(path: Path, answer: Answer) -> None:
+    """What this node has found against others' logs: no fault of its own, but somebody must look."""
+    from manara.cli import ledger_folder
+
+    found = ledger_folder.accusations(path)
+    answer.fields["accusations"] = [{"partner": partner, "file": str(file)} for partner, file in found]
+    answer.said += [f"AGAINST THE LOG OF {partner}: evidence in {file}" for partner, file in found[:SHOWN_MAX]]
 
 
 def _read(path: Path) -> bytes:
@@ -337,7 +350,10 @@ def run_export(args: argparse.Namespace) -> int:
         raise BadInput("is there and not empty", str(args.out), "name a new folder")
     with ledger_folder.opened(args.folder, args.quorum) as folder:
         count = _copy(folder.files(), args.out)
-    print(f"{count:,} files written to {args.out}")
+        print(f"{count:,} files written to {args.out}")
+        for stream, name, data in folder.receipts() if args.receipts else ():
+            _copy([(f"receipts/{name}", data)], args.out)
+            print(f"{args.out / 'receipts' / name}: of {stream}")
     return 0
 
 

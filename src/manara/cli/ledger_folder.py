@@ -41,6 +41,9 @@ class Folder(Protocol):
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Names and bytes of everything that a copy needs, the checkpoint last. Raises BadInput."""
 
+    def receipts(self) -> Iterator[tuple[str, str, bytes]]:
+        """The newest receipt of each stream: the stream, a name for a file, the envelope. Raises BadInput."""
+
 
 @contextmanager
 def opened(path: Path, quorum: int = 0) -> Iterator[Folder]:
@@ -137,6 +140,10 @@ class TileFolder:
         del stream, offset, row, receipt
         raise BadInput("tiles hold ticks, not entries", str(self.path), "name --leaf, or the node's own folder")
 
+    def receipts(self) -> Iterator[tuple[str, str, bytes]]:
+        """Tiles hold ticks, not what is in them."""
+        raise BadInput("tiles hold ticks, not receipts", str(self.path), "name the node's own folder")
+
     def files(self) -> Iterator[tuple[str, bytes]]:
         """The tiles of the checkpoint's size."""
         from manara.ledger import checkpoint, tiles
@@ -150,6 +157,18 @@ class TileFolder:
                 raise BadInput(f"{tile.path()} is absent", str(self.path), "manara ledger verify says more")
             yield tile.path(), found
         yield "checkpoint", data
+
+
+def accusations(path: Path) -> list[tuple[str, Path]]:
+    """Files of evidence that a node has kept against other logs: whose, and where. ``path``: the node's folder."""
+    from manara.host.witness_desk import kept_accusations
+
+    found = [(one.name.partition("=")[0], one) for one in sorted((path / "partners" / "evidence").glob("*=*.json"))]
+    return found + kept_accusations(path / "witness")
+
+
+def _file_name(stream: str) -> str:
+    return stream.replace(">", "-to-").replace("/", "-")
 
 
 def bundle_of(read: Read, signed: bytes, leaf: int, where: str) -> Bundle:
@@ -248,6 +267,28 @@ class NodeFolder(TileFolder):
         except ValueError as fault:
             raise BadInput(str(fault), "--row") from None
         return made._replace(receipts=(self._acknowledged(stream, offset, receipt),)) if receipt else made
+
+    def receipts(self) -> Iterator[tuple[str, str, bytes]]:
+        """From the node's own stream, the newest first, until every stream that has entries has one."""
+        from manara.cli import arguments
+        from manara.ledger import receipt
+        from manara.link import heads
+
+        there = self._store.heads()
+        wanted = {stream for stream in there if ">" in stream}
+        for own in [stream for stream in there if ">" not in stream]:
+            with arguments.progress(there[own], "statements") as bar:
+                for offset in range(there[own] - 1, -1, -1):
+                    bar.update()
+                    found = self._store.head(own, offset) if wanted else None
+                    if found is None:
+                        break
+                    head = heads.parse(found.entry.head)
+                    data = getattr(head, "subject", "").encode()
+                    said = receipt.read(data)
+                    if not isinstance(said, str) and said.stream in wanted:
+                        wanted.discard(said.stream)
+                        yield f"{said.stream}, entries 0 to {said.next - 1}", f"{_file_name(said.stream)}.json", data
 
     def _in_log(self, leaf: int, tick: bytes) -> Bundle:
         from manara.ledger import bundle, checkpoint

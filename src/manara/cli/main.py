@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
 from typing import NoReturn
 
 from manara.cli import (
     agreement,
+    arguments,
     demo,
     export,
     feeds,
@@ -23,6 +25,7 @@ from manara.cli import (
 )
 from manara.host.problems import BadInput
 
+SLOW = {"ledger": "reads the log", "export": "reads log and journal", "retention": "looks through what is kept"}
 COMMANDS = (demo, watch, node, feeds, track, playback, ledger, agreement, partner, retention, export, simulate)
 
 
@@ -63,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
 
     numba_cache.configure()
     try:
-        return int(args.run(args))
+        with arguments.patience(SLOW[args.command]) if args.command in SLOW else nullcontext():
+            return int(args.run(args))
     except BadInput as fault:
         print(f"manara: {fault}", file=sys.stderr)
         return 2

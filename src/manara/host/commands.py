@@ -3,7 +3,7 @@
 ::
 
     <node folder>/commands/NAME.json            handed in, whole, waiting for the node; removed once answered
-                           answers/NAME.json    what became of it; the newest thousand are kept
+                           answers/NAME.json    what became of it; the newest thousand are kept, and 200 of partners'
                            aside/NAME           what was no statement at all, with NAME.why beside it
                            standings.json       how agreements stand, as the node last said
 
@@ -17,6 +17,7 @@ import contextlib
 import re
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -32,7 +33,9 @@ FILE_BYTES = 4 << 20
 ATTACHMENTS_MAX = 4
 TAKEN_MAX = 64  # commands of one turn; the others wait
 ASIDE_MAX = 256
-ANSWERS_MAX = 1_000
+ANSWERS_MAX = 1_000  # of what persons handed in here
+FOREIGN = "from-"  # how names of partners' statements begin (host/door.py)
+FOREIGN_MAX = 200  # answers to those: they take no place from our own
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,100}")
 
 
@@ -64,8 +67,9 @@ def spool(folder: Path) -> Path:
 
 def offer(folder: Path, name: str, envelope: bytes, attachments: tuple[bytes, ...] = ()) -> None:
     """Hand in a signed statement. It is there whole or not at all. Raises BadInput."""
-    if not _NAME.fullmatch(name):
-        raise BadInput(f"{name!r} is no name for a command", str(folder), "lower case, digits, - and .")
+    if not _NAME.fullmatch(name) or name.startswith(FOREIGN):
+        hint = f"lower case, digits, - and ., not {FOREIGN}…: so partners' are called"
+        raise BadInput(f"{name!r} is no name for a command", str(folder), hint)
     if len(envelope) > ENVELOPE_BYTES or len(attachments) > ATTACHMENTS_MAX:
         raise BadInput("the statement is too large", name)
     written = msgspec.json.encode(Offered(envelope=envelope.decode("utf-8"), attachments=attachments))
@@ -135,12 +139,15 @@ def answer(folder: Path, name: str, refusal: str, detail: str = "") -> None:
     files.write(place / "answers" / f"{name}.json", written, private=True)
     with contextlib.suppress(FileNotFoundError):
         (place / f"{name}.json").unlink()
-    _prune(place / "answers", ANSWERS_MAX)
+    if name.startswith(FOREIGN):
+        _prune(place / "answers", FOREIGN_MAX, lambda one: one.startswith(FOREIGN))
+    else:
+        _prune(place / "answers", ANSWERS_MAX, lambda one: not one.startswith(FOREIGN))
 
 
-def _prune(place: Path, most: int) -> None:
+def _prune(place: Path, most: int, among: Callable[[str], bool] = lambda _: True) -> None:
     with contextlib.suppress(OSError):
-        there = sorted((path.lstat().st_mtime_ns, path) for path in place.iterdir())
+        there = sorted((path.lstat().st_mtime_ns, path) for path in place.iterdir() if among(path.name))
         for _, path in there[: max(len(there) - most, 0)]:
             path.unlink()
 

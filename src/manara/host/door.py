@@ -18,6 +18,7 @@ import msgspec
 
 from manara.host import backfill, bounds, tls
 from manara.host.broker_desk import BrokerDesk
+from manara.host.commands import FOREIGN
 from manara.host.keys import NodeKeys
 from manara.host.link_server import Admitted, Desks, LinkServer
 from manara.host.log_store import LogStore
@@ -57,6 +58,7 @@ class Door:
         self._heard: Counter[str] = Counter()  # partner -> envelopes that no step has taken yet
         self._views = Views()
         self.told = set(log.heads())
+        self.accuse: Callable[[str, tuple[bytes, bytes]], str] = lambda _, __: ""  # keeps evidence, names the file
         self.standings = standing.init()
         self._ready = False  # until a step has said who was revoked and what was suspended, nobody comes in
         self.server: LinkServer | None = None
@@ -141,7 +143,7 @@ class Door:
             return BUSY
         if kind == "receipt":
             return self._receipt(partner, found, envelope)
-        self._offer(Command(f"from-{partner}-{found.sha256[:16]}", envelope, self._now_ns()))
+        self._offer(Command(f"{FOREIGN}{partner}-{found.sha256[:16]}", envelope, self._now_ns()))
         self._heard[partner] += 1
         return ""
 
@@ -159,7 +161,11 @@ class Door:
     async def _cosign(self, partner: str, body: bytes) -> tuple[int, bytes]:
         """A partner's log asks us to witness it."""
         said = await asyncio.to_thread(self._witness.add_checkpoint, body, time.time_ns())
-        if said.why:
+        if said.accused is not None:
+            where = await asyncio.to_thread(self.accuse, partner, said.accused)
+            why = f"two checkpoints of its log cannot both be true; both are kept in {where}"
+            self._offer(Refused(partner, "log_contradicts", why[:300], self._now_ns()))
+        elif said.why:
             self._offer(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
         return said.status, said.body
 

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -36,7 +36,6 @@ from manara.release import statements
 SIGNING = ("ledger", "witness", "agreement")
 KEY_FILE_BYTES = 16_384
 CERTIFICATE_DAYS = 3_650
-_ENDORSED = b"manara/key/v1\n"
 
 Private = Ed25519PrivateKey | X25519PrivateKey | EllipticCurvePrivateKey
 K = TypeVar("K", Ed25519PrivateKey, X25519PrivateKey, EllipticCurvePrivateKey)
@@ -166,31 +165,18 @@ def adopt(folder: Path, purpose: str) -> FileSigner:
     return fresh
 
 
-def endorse(old: Signer, purpose: str, new: bytes) -> bytes:
-    """The old key's word for the new one, 64 bytes: the third signature of a rotation, beside those of two persons."""
-    return old.sign(_ENDORSED + purpose.encode() + b"\n" + new)
-
-
-def endorsed(old: bytes, purpose: str, new: bytes, signature: bytes) -> bool:
-    """Did the old key (32 bytes, public) give its word for this new one?"""
-    try:
-        Ed25519PublicKey.from_public_bytes(old).verify(signature, _ENDORSED + purpose.encode() + b"\n" + new)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
 def rotation(
     partner: str, purpose: str, old: Signer, new: Signer, persons: Sequence[tuple[str, Signer]], nonce: str, after: str
-) -> tuple[bytes, bytes]:
-    """The statement (key.rotate) that one key follows another, signed by persons (id, signer), and the old key's word.
-    It stands once it is in the log; then ``adopt``."""
+) -> bytes:
+    """The statement (key.rotate) that one key follows another, signed by persons (id, signer) and, for the node, by the
+    old key: without its word no node takes the new one. It stands once it is in the log; then ``adopt``."""
     said = statements.KeyRotate(
         partner=partner, purpose=purpose, old=old.public().hex(), new=new.public().hex(), nonce=nonce, after=after
     )
     text = statements.canonical(said)
     signed = [statements.signed(text, one.public(), one.sign, person=person) for person, one in persons]
-    return statements.envelope(text, signed), endorse(old, purpose, new.public())
+    signed.append(statements.signed(text, old.public(), old.sign, node=partner))
+    return statements.envelope(text, signed)
 
 
 def certificate_sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from manara.host import files
 from manara.host.link_checks import Refusal, Remembered, evidence_of
 from manara.host.problems import BadInput
-from manara.ledger import checkpoint
+from manara.ledger import checkpoint, evidence
 from manara.link import heads, wire
 
 EVIDENCE_MAX = 100  # files of one partner
@@ -47,12 +47,26 @@ class FolderMemory:
 
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         """Write the evidence down, once."""
-        made = evidence_of(last, refusal)
+        self._write(partner, evidence_of(last, refusal))
+
+    def accuse(self, partner: str, before: bytes, submitted: bytes) -> Path | None:
+        """The same for two checkpoints that a witness was shown; None where they prove nothing without a path: then
+        they lie with the witness alone."""
+        first, second = checkpoint.parse_note(before), checkpoint.parse_note(submitted)
+        if isinstance(first, str) or isinstance(second, str) or first[0].size != second[0].size:
+            return None
+        return self._write(partner, evidence.Evidence(before, submitted, ()).encode())
+
+    def _write(self, partner: str, made: bytes) -> Path | None:
         known = self.evidence(partner)
         mark = hashlib.sha256(made).hexdigest()[:16]
-        if len(known) < EVIDENCE_MAX and not any(path.stem.endswith(mark) for path in known):
-            seconds = self._now_ns() // 1_000_000_000
-            files.write(self._folder / "evidence" / f"{self._path(partner).stem}={seconds}={mark}.json", made)
+        if there := [path for path in known if path.stem.endswith(mark)]:
+            return there[0]
+        if len(known) >= EVIDENCE_MAX:
+            return None
+        path = self._folder / "evidence" / f"{self._path(partner).stem}={self._now_ns() // 1_000_000_000}={mark}.json"
+        files.write(path, made)
+        return path
 
     def evidence(self, partner: str) -> list[Path]:
         """Files of evidence against a partner."""

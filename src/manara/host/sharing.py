@@ -33,7 +33,8 @@ from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
-from manara.host.witness_desk import WitnessDesk
+from manara.host.waiting import Waiting
+from manara.host.witness_desk import WitnessDesk, accused_name
 from manara.host.witnessing import UNREACHABLE, Post, Witnessing, neutral, poster
 from manara.ledger import note
 from manara.link import heads, wire
@@ -43,7 +44,6 @@ from manara.records.directory import Partner
 from manara.records.inputs import (
     Acknowledge,
     Answer,
-    Arrived,
     Command,
     Directed,
     Effect,
@@ -61,7 +61,6 @@ from manara.release import standing, statements
 SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
 END_NS = (1 << 63) - 1
-WAITING_BYTES = 48 << 20  # of entries that partners sent and no step has taken yet
 OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
 
 
@@ -126,14 +125,15 @@ class Sharing:
         self.door = Door(config, self.listed.directory, self.log, self.witness, self.room, self._offer_one, now_ns)
         self.brokering = Brokering(config, base, folder, self.keys, self.listed.directory, now_ns)
         self.door.carry = self.brokering.desk
+        self.door.accuse = self._accuse
         self._gaps = backfill.Gaps()
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
         self.trouble = ""
         self._views = Views()
         self._standings = standing.init()
-        self._waiting: list[Input] = [Directed(self.listed.sha256, self.listed.text, now_ns())]
-        self._waiting_bytes = 0
+        self._waiting = Waiting(len(self._others()))
+        self._waiting.append(Directed(self.listed.sha256, self.listed.text, now_ns()))
         self._taken: set[str] = set()
         self._owed: list[Effect] = []
         self._outgoing: dict[str, asyncio.Queue[tuple[str, bytes]]] = {}
@@ -144,11 +144,9 @@ class Sharing:
     # The step's side
 
     def take(self) -> list[Input]:
-        """Everything since the last call, in order."""
-        taken, self._waiting = self._waiting, []
-        self._waiting_bytes = 0
+        """What came since the last call, in order; of each partner what its budget for a step buys."""
         self.door.taken()
-        return taken
+        return self._waiting.take()
 
     def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
         """Inputs as the journal names them, with the rows that lie in the store of what partners sent."""
@@ -435,11 +433,8 @@ class Sharing:
 
     def offer(self, inputs: Sequence[Input]) -> bool:
         """Hand inputs to the next step; False when there is no room."""
-        size = sum(sum(len(b.rows) for b in one.blocks) for one in inputs if isinstance(one, Arrived | Replayed))
-        if self._waiting_bytes and self._waiting_bytes + size > WAITING_BYTES:
+        if not self._waiting.offer(inputs):
             return False
-        self._waiting_bytes += size
-        self._waiting += inputs
         self.wake.set()
         return True
 
@@ -454,6 +449,11 @@ class Sharing:
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         """Keep the evidence that a partner's log contradicts itself."""
         self.memory.contradiction(partner, last, refusal)
+
+    def _accuse(self, partner: str, pair: tuple[bytes, bytes]) -> str:
+        """Where the two checkpoints of a partner's log lie that cannot both be true."""
+        kept = self.memory.accuse(partner, *pair)
+        return str(kept or self.folder / "witness" / accused_name(*pair))
 
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
         """Keep what came, sealed; the journal only names it. Raises DiskError."""

@@ -14,12 +14,13 @@ import hashlib
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from manara.host.keys import Signer
-from manara.ledger import cosign, note, witness
+from manara.ledger import checkpoint, cosign, note, witness
 from manara.ledger.witness import Remembered
 from manara.node.durable.disk import Disk, DiskError
 
@@ -117,7 +118,7 @@ class WitnessDesk:
         before = self._remembered.get(origin, Remembered()).signed
         if not submitted or not before:
             return None
-        name = f"accused-{hashlib.sha256(before + submitted).hexdigest()[:32]}"
+        name = accused_name(before, submitted)
         try:
             there = [one for one in self._disk.names() if one.startswith("accused-")]
             if name not in there and len(there) < ACCUSED_MAX:
@@ -131,6 +132,24 @@ class WitnessDesk:
         names = [one for one in self._disk.names() if one.startswith("accused-")]
         kept = (self._disk.read(name, 0, self._disk.size(name)) for name in names)
         return [msgspec.msgpack.decode(one, type=tuple[bytes, bytes]) for one in kept]
+
+
+def accused_name(before: bytes, submitted: bytes) -> str:
+    """The file in which two checkpoints are kept that cannot both be true."""
+    return f"accused-{hashlib.sha256(before + submitted).hexdigest()[:32]}"
+
+
+def kept_accusations(folder: Path) -> list[tuple[str, Path]]:
+    """Of a witness's folder: the log that each kept pair of checkpoints accuses, and the file."""
+    found = []
+    for path in sorted(folder.glob("accused-*")):
+        try:
+            before, _ = msgspec.msgpack.decode(path.read_bytes(), type=tuple[bytes, bytes])
+            said = checkpoint.parse_note(before)
+        except (OSError, msgspec.MsgspecError):
+            said = "not readable"
+        found.append(("?" if isinstance(said, str) else said[0].origin, path))
+    return found
 
 
 def _refused(status: int, why: str) -> Answer:
