@@ -7,9 +7,17 @@ import pytest
 from tests.picture.scene import LAT, LON, T0, S, at, coarse, ended, own, told
 
 from manara.kernels import geodesy, grid
+from manara.link import stage as link
+from manara.link.rows import Sorted
+from manara.node.arrows import link_to_picture
+from manara.node.sources import SourceView
 from manara.picture import regions, stage
 from manara.picture.partners import MANNERS
+from manara.records.marking import Codebook
+from manara.records.released import Head, Terms
 from manara.records.reports import Domain, Kind
+
+TERMS = (Terms(("air",), 511, 0),)
 
 
 def cell(lat=LAT, lon=LON, tier=3):
@@ -119,3 +127,28 @@ def test_regions_of_a_partner_are_bounded(monkeypatch):
     out = run(state, 90, own(90), rows)
     assert out.regions.track.tolist() == list(range(30, 40)), "the newest stay"
     assert stage.refused(state) == {1: {"crowded": 30}}
+
+
+@pytest.mark.parametrize("phase", ["suspended", "warning_only"])
+def test_squares_of_a_partner_that_falls_silent_go_at_once_and_others_stay(phase):
+    """Also those that came in the same step, before the word; a square outlived a suspension and grew on the map."""
+    book = Codebook((), (), ("arvena", "belora", "corvia"))
+
+    def frame(kind, row=None, said=phase, partner="belora", stream=""):
+        head = Head(kind=kind, stream=stream or f"{partner}>arvena", offset="0", time_ns="0", phase=said, terms=TERMS)
+        return link.Frame(partner, head.stream, 0, head, Sorted({2: row.coarse} if row else {}), T0 + 71 * S, True)
+
+    state = stage.init()
+    two = [coarse(70, n, (7, cell(), 0, 60, 0, Domain.AIR)) for n in (1, 2)]
+    assert run(state, 70, own(70), *two).regions.partner.tolist() == [1, 2]
+    view = SourceView("", 0, None, "", 0, None, state)
+
+    def step(t, *frames):
+        link_to_picture.recall(state, link.Outbox(frames), book)
+        return run(state, t, own(t), *link_to_picture.rows(frames, view, book)).regions.partner.tolist()
+
+    assert step(71, frame("phase", said="full")) == [1, 2]
+    assert step(71, frame("phase", stream="belora>arvena/backfill")) == [1, 2], "history says nothing of now"
+    fresh = coarse(71, 1, (9, cell(), 60, 60, 0, Domain.AIR))
+    assert step(72, frame("batch", fresh, "full"), frame("phase")) == [2]
+    assert step(73, frame("batch", fresh, "full")) == [1, 2], "after a resumption they come again"

@@ -17,6 +17,7 @@ from manara.records.sensors import FeedHealth
 
 Plain = dict[str, Any]
 MOST_TEXTS = 20
+APART_S = 10.0  # tracking refuses what is so far ahead
 PATIENCE_S = 3.0  # real seconds: at twenty times the clock the node's own limit is less than one of them
 
 
@@ -30,11 +31,24 @@ def health(views: Views, speed: float = 1.0) -> Plain:
         "sequence": views.sequence,
         "tracks": len(views.tracks),
         "trouble": views.trouble,
+        "clock_apart_s": _apart_s(views),
         "refused": dict(views.refused),
         "feeds": [_feed(feed, views.now_ns, speed) for feed in views.health],
         "sensors": [_sensor(views, status) for _, status in sorted(views.status.items())],
         "texts": [_text(views, text) for text in _latest(views.texts)],
     }
+
+
+def _apart_s(views: Views) -> float | None:
+    """By how much sensors' clocks are ahead of the node's (negative: behind), s, where that is why their craft are not
+    shown: tracking has just refused rows as of the future or too late. None where it is not: a single late row says
+    nothing of a clock."""
+    refused = {"future": views.refused.get("future", 0), "too_late": views.refused.get("too_late", 0)}
+    offsets = [-one.clock_offset_s for one in views.health if one.state == "live" and one.clock_offset_s is not None]
+    ahead = max((one for one in offsets if one > APART_S and refused["future"]), default=None)
+    behind = min((one for one in offsets if one < -APART_S and refused["too_late"]), default=None)
+    worst = ahead if ahead is not None else behind
+    return None if worst is None else round(worst, 1)
 
 
 def _feed(feed: FeedHealth, now_ns: int, speed: float) -> Plain:

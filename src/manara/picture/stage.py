@@ -155,6 +155,14 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     )
 
 
+def silence(state: State, partner: int) -> None:
+    """A partner tells of tracks no more (a suspension): its squares go, which would only grow. Its tracks grow stale
+    and end as any that nobody sees."""
+    if partner in state.partners:
+        one = state.partners[partner]
+        one.regions = one.regions.take(np.zeros(len(one.regions), np.bool_))
+
+
 def drop(state: State, partner: int, numbers: U8 | None = None) -> int:
     """A recall: whatever a partner told of these tracks (its own numbers; None: of all) leaves the picture and its
     trails at once; system tracks fall back to what else is known. Returns how many tracks, regions and names went."""

@@ -62,6 +62,7 @@ export interface Feed {
 
 export interface Health {
   trouble: string
+  clock_apart_s: number | null
   refused: Record<string, number>
   feeds: Feed[]
   texts: { text: string; age_s: number; identity: string; name: string; track_id: string | null }[]

@@ -18,6 +18,7 @@ from manara.records.partners import Warned
 from manara.records.released import DTYPES, WARNING, Rows, RowTable, Terms
 
 _BATCHES = ("batch", "warning")
+_SILENT = ("suspended", "warning_only")
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Number = Annotated[str, msgspec.Meta(pattern=r"\A(all|0|[1-9][0-9]{0,19})\Z")]
 
@@ -47,7 +48,17 @@ def rows(frames: Sequence[link.Frame], view: SourceView, book: Codebook) -> tupl
     originators let go on to that recipient; one without a recipient nothing of partners."""
     if view.sources is not None and not view.recipient:
         return ()
-    return tuple(_rows(one, view, book) for one in frames if _is_live(one) and one.partner in book.partners)
+    quiet = {one.partner: place for place, one in enumerate(frames) if _silences(one)}
+    return tuple(
+        _rows(one, view, book, squares=place > quiet.get(one.partner, -1))
+        for place, one in enumerate(frames)
+        if _is_live(one) and one.partner in book.partners
+    )
+
+
+def _silences(one: link.Frame) -> bool:
+    """A partner's word that it tells of tracks no more: its squares, which only grow without news, go at once."""
+    return one.head.kind == "phase" and one.head.phase in _SILENT and "/" not in one.stream
 
 
 def _is_live(one: link.Frame) -> bool:
@@ -55,7 +66,7 @@ def _is_live(one: link.Frame) -> bool:
     return one.head.kind in _BATCHES and "/" not in one.stream
 
 
-def _rows(frame: link.Frame, view: SourceView, book: Codebook) -> PartnerRows:
+def _rows(frame: link.Frame, view: SourceView, book: Codebook, squares: bool) -> PartnerRows:
     terms = frame.head.terms
     goes = np.array([view.sources is None or view.recipient in one.onward for one in terms], bool)
     tables = {table: _kept(frame.rows.tables, table, goes) for table in (1, 2, 4, 5)}
@@ -66,7 +77,7 @@ def _rows(frame: link.Frame, view: SourceView, book: Codebook) -> PartnerRows:
         partner=place,
         received_ns=frame.received_ns,
         precise=precise,
-        coarse=tables[RowTable.COARSE],
+        coarse=tables[RowTable.COARSE] if squares else np.zeros(0, DTYPES[RowTable.COARSE]),
         names=tables[RowTable.NAMES],
         ended=tables[RowTable.ENDED],
         fuse=frame.fuse,
@@ -112,7 +123,10 @@ def _warnings(frame: link.Frame) -> Rows:
 
 
 def recall(state: picture.State, came: link.Outbox, book: Codebook) -> None:
-    """Drop from a picture what partners have recalled."""
+    """Drop from a picture what partners have recalled, and the squares of those that fell silent."""
+    for one in came.frames:
+        if _silences(one) and one.partner in book.partners:
+            picture.silence(state, book.partner(one.partner))
     for one, said in recalls(came.frames):
         if one.partner in book.partners:
             numbers = np.array(said.numbers(), np.uint64)
