@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import msgspec
 import numpy as np
 import pytest
 from tests.doubles.two_nodes import Sea, Two
 
 from manara.kernels.membership import area_bits
-from manara.node.arrows import picture_to_release
+from manara.node.arrows import picture_to_release, picture_to_warning
 from manara.picture import stage as picture
 from manara.records.inputs import Chunk
 from manara.records.reports import Flag, Kind
@@ -82,14 +84,14 @@ def test_what_a_partner_says_of_distress_is_no_warning_of_ours(tmp_path, sea):
     """A false emergency of a partner, on a track of its own or laid over one of ours, does not speak in our name."""
     pair = two(tmp_path, sea)
     area = own_area(pair, "belora")
-    directory = pair.made.directory
     lat, lon = np.radians(np.mean(np.array(area.corners_deg), axis=0))
     ours = Tracks.blank(1).replace(
         lat_rad=np.array([lat]), lon_rad=np.array([lon]), kind=np.full(1, Kind.DISTRESS_DEVICE, np.uint8)
     )
     theirs = ours.replace(flags=np.full(1, Flag.DISTRESS, np.uint32))
     assert picture.attention(theirs).tolist() == [2], "the picture shows it, as theirs"
-    corners = picture_to_release.corners(directory)
-    for own, told in ((ours, 0), (theirs, 1)):
-        found = picture_to_release.dangers(tracking.Outbox(own, own), corners, directory, "arvena")
-        assert len([one for one in found if one.area == area.id]) == told
+    shown = SimpleNamespace(attention=picture.attention(theirs))
+    for own, level in ((ours, 0), (theirs, 2)):
+        assert picture_to_warning.own_attention(tracking.Outbox(own, own), shown).tolist() == [level]
+    nobody = Tracks.blank(0)
+    assert picture_to_warning.own_attention(tracking.Outbox(nobody, nobody), shown).tolist() == [2], "two tell of it"

@@ -58,7 +58,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
         seen = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
         shown[view.name] = tracked, picture.advance(view.picture, seen, now_ns)
 
-    news = picture_to_warning.inbox(shown[OWN][1], came.frames, inputs, state.release.directory, state.config)
+    news = picture_to_warning.inbox(*shown[OWN], came.frames, inputs, state.release.directory, state.config)
     feared = warning.advance(state.warning, news, now_ns)
     dangers = warning_to_release.dangers(feared, state.config.partner)
 

@@ -14,26 +14,30 @@ from numpy.typing import NDArray
 from manara.link import stage as link
 from manara.node.arrows import link_to_picture, picture_to_release
 from manara.picture import stage as picture
+from manara.records.columns import U1
 from manara.records.config import NodeConfig
 from manara.records.directory import Directory
 from manara.records.inputs import Decided, Input
+from manara.tracking import stage as tracking
 from manara.warning import stage as warning
 
 _UNDISCLOSED = np.uint64(1 << 63)
 
 
 def inbox(
+    heard: tracking.Outbox,
     seen: picture.Outbox,
     frames: Sequence[link.Frame],
     inputs: Sequence[Input],
     directory: Directory,
     config: NodeConfig,
 ) -> warning.Inbox:
-    """``seen``: the node's own picture, of all sources. Without partners there are no areas, and nothing is feared."""
+    """``heard``, ``seen``: the node's own tracks and picture, of all sources. Without partners there are no areas, and
+    nothing is feared."""
     sure = evident(seen)
     return warning.Inbox(
         tracks=seen.tracks.take(sure),
-        attention=seen.attention[sure],
+        attention=own_attention(heard, seen)[sure],
         areas=directory.areas if config.partner else (),
         corners=picture_to_release.corners(directory),
         edition=directory.version,
@@ -41,6 +45,14 @@ def inbox(
         warned=link_to_picture.warned(frames, directory, config.partner),
         decided=tuple(one for one in inputs if isinstance(one, Decided)),
     )
+
+
+def own_attention(heard: tracking.Outbox, seen: picture.Outbox) -> U1:
+    """How pressing each row of the picture is by our own sensors, where they see it: what a partner says of distress on
+    a craft that we see too is its own to tell, in its own name. ``seen`` has our own tracks first, in their order."""
+    out = seen.attention.copy()
+    out[: len(heard.tracks)] = picture.attention(heard.tracks)
+    return out
 
 
 def evident(seen: picture.Outbox) -> NDArray[np.bool_]:
