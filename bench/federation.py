@@ -1,21 +1,25 @@
 """A node that shares ten thousand tracks with ten partners: the whole release step, and what it takes on disk.
 
-    python bench/federation.py [TRACKS] [PARTNERS] [SECONDS]
+    python bench/federation.py [TRACKS] [PARTNERS] [SECONDS] [views]
 
 Real bytes go in (AIS and SBS lines; six tenths are vessels that report every ten seconds, four tenths aircraft that
 report every four), real steps run, and the log is written to a real disk: sealed, committed, signed, durable. Each
 partner has an agreement of twelve rules: precise in the air and near it, coarse elsewhere. ``release``: what a tick
 adds because of partners (marking, decisions, rows, the log); ``tick``: all of it, with the node's own picture and the
-view that its partners share. Bytes and days are of changed rows over the seconds that were run.
+view that its partners share. Agreements begin one a second, so that what partners were told before differs. Bytes and
+days are of changed rows and key-frames over the seconds that were run; a file of keys for an hour counts once for the
+hour. ``views``: rules that also let go what others told us, so that each recipient has a source view of its own; a
+node has at most eight, and further partners get nothing. ``served``: partners that got rows.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -63,8 +67,8 @@ PARTS = {
 class Federation:
     """Eleven partners with keys, their directory, and ten signed agreements, in a folder."""
 
-    def __init__(self, folder: Path, partners: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, partners: int, apart: bool = False) -> None:
+        self.folder, self.apart = folder, apart
         self.others = tuple(f"partner-{k}" for k in range(partners))
         self.signers = {
             name: keys.make_signer(folder / f"{name}.key")
@@ -89,9 +93,9 @@ class Federation:
         key = self.signers[f"{one}.{what}"].public().hex()
         return Person(id=f"{one}.{what}", partner=one, name=what.title(), capacity=capacity, key=key)
 
-    def begin(self) -> list[Input]:
-        """The directory and the activation of every agreement."""
-        made: list[Input] = [self._directed()]
+    def begin(self) -> list[list[Input]]:
+        """What each second brings: the directory and the first agreement, then one agreement more."""
+        made: list[list[Input]] = [[self._directed()]]
         for one in self.others:
             place = self.folder / f"{OWN}-{one}.toml"
             files.write(place, toml.text(self._agreement(one)).encode())
@@ -106,7 +110,7 @@ class Federation:
                 for who in (f"{OWN}.policy", f"{OWN}.watch")
             ]
             attached = agreements.attachment(place)
-            made.append(Command(f"activate-{one}", statements.envelope(said, signed), T0, (attached,)))
+            made.append([Command(f"activate-{one}", statements.envelope(said, signed), T0, (attached,))])
         return made
 
     def _directed(self) -> Directed:
@@ -118,7 +122,7 @@ class Federation:
         return Agreement(
             id=f"{OWN}-{one}", title="Measured", releaser=OWN, recipient=one,
             not_before="2026-01-01T00:00:00Z", not_after="2027-01-01T00:00:00Z", retention_s=7 * DAY_S,
-            sources=("ais", "sbs"), rules=_rules(f"area-{one}"),
+            sources=("ais", "sbs"), rules=_rules(f"area-{one}", () if self.apart else ("own",)),
             signatories=tuple(
                 Signatory(person=p.id, name=p.name, capacity=p.capacity, partner=p.partner)
                 for p in self.directory.persons
@@ -133,7 +137,7 @@ def _area(one: str, rng: np.random.Generator) -> Area:
     return Area(id=f"area-{one}", partner=one, name=one, corners_deg=corners, responsibility=True)
 
 
-def _rules(area: str) -> tuple[Rule, ...]:
+def _rules(area: str, originator: tuple[str, ...]) -> tuple[Rule, ...]:
     """Twelve: the treaty of the demo, and ten that ask about everything else."""
     near = When(sort=("track",), domain=("sea",), area=(area,), originator=("own",))
     far = When(sort=("track",), domain=("sea",), outside=(area,), originator=("own",))
@@ -141,7 +145,9 @@ def _rules(area: str) -> tuple[Rule, ...]:
         Rule(
             id=f"more-{k}",
             effect="permit",
-            when=When(sort=("track",), domain=("air",), sensitivity=("open",), age_max_s=60 * (k + 1)),
+            when=When(
+                sort=("track",), domain=("air",), originator=originator, sensitivity=("open",), age_max_s=60 * (k + 1)
+            ),
         )
         for k in range(8)
     ]
@@ -239,34 +245,38 @@ def counted(clock: Clock) -> None:
 
 def main() -> None:
     """Measure and print."""
-    numbers = [int(one) for one in sys.argv[1:]]
-    tracks, partners, seconds = [*numbers, *(10_000, 10, 60)[len(numbers) :]]
+    words = [one for one in sys.argv[1:] if one != "views"]
+    tracks, partners, seconds = [*map(int, words), *(10_000, 10, 60)[len(words) :]]
     clock = Clock()
     sources.WARM_NS = 2 * S  # a minute of warming up tells nothing about the steps behind it
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = measure(folder, tracks, partners, seconds, clock)
+        found = measure(folder, tracks, partners, seconds, clock, "views" in sys.argv)
     print(json.dumps({key: round(float(value), 2) for key, value in found.items()}))
 
 
-def measure(folder: Path, tracks: int, partners: int, seconds: int, clock: Clock) -> dict[str, float]:
+def measure(
+    folder: Path, tracks: int, partners: int, seconds: int, clock: Clock, apart: bool = False
+) -> dict[str, float]:
     """Run so many seconds of the node's life."""
-    made = Federation(folder, partners)
+    made = Federation(folder, partners, apart)
     feeds = (FeedConfig(name="ais", url="-", format="ais"), FeedConfig(name="sbs", url="-", format="sbs"))
     config = NodeConfig(feeds=feeds, capacity=2 * tracks, partner=OWN, stale_s=60.0)
     held = state.init(config, b"secret")
     vault = Vault(WipingDisk(folder / "vault"))
     log = LogStore(FolderDisk(folder / "log"), made.signers[f"{OWN}.ledger"], vault, f"manara/{OWN}", OWN)
-    heard, waiting, rows, size = Heard(tracks), made.begin(), 0, 0
+    heard, coming, waiting, size = Heard(tracks), iter(made.begin()), list[Input](), 0
+    rows = Counter[str]()
     counted(clock)
-    shown = 0
-    for k in range(WARM + seconds):
+    shown, warm = 0, WARM + partners
+    for k in range(warm + seconds):
         now_ns = T0 + k * S
-        inputs = (*heard.second(k), *waiting)
+        inputs = (*heard.second(k), *waiting, *next(coming, ()))
         waiting = []
-        if k == WARM:
+        if k == warm:
             clock.spent.clear()
-            rows, size = 0, _size(folder)
+            rows.clear()
+            size = _size(folder)
         with clock.watch("step"):
             stepped = step_module.step(held, inputs, now_ns)
         held, shown = stepped.state, len(stepped.views.tracks)
@@ -276,12 +286,13 @@ def measure(folder: Path, tracks: int, partners: int, seconds: int, clock: Clock
             if isinstance(one, Publish):
                 with clock.watch("publish"):
                     waiting.append(log.publish(one.tick_ns, one.effect_id, one.entries))
-                rows += sum(len(b.rows) // b.width for e in one.entries for b in e.blocks if b.table)
+                rows.update({e.stream: sum(len(b.rows) // b.width for b in e.blocks if b.table) for e in one.entries})
                 waiting += [_receipt(e.stream, e.offset) for e in one.entries if ">" in e.stream]
         clock.tick()
     grown = _size(folder) - size
     log.close()
-    return _figures(clock, shown, partners, rows / seconds, grown / seconds)
+    found = _figures(clock, shown, partners, rows.total() / seconds, grown / seconds)
+    return {**found, "served": float(sum(n > 0 for n in rows.values())), "load_1min": os.getloadavg()[0]}
 
 
 def _receipt(stream: str, offset: int) -> Answered:

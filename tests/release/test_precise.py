@@ -65,19 +65,42 @@ def test_the_first_row_is_whole_and_later_ones_tell_what_is_new():
     assert second.rows["begin_ns"].tolist() == [at(0)]
 
 
-def test_key_frames_come_every_thirty_seconds_and_not_all_at_once():
-    state, seen = precise.init(), {}
-    n = 90
+def told_when(n, seconds, updates=None):
+    """Of each track the seconds at which it was told, after a first tick in which all were told at once."""
+    state, seen = precise.init(), {k: [] for k in range(1, n + 1)}
+    last = np.full(n, at(0))
     step(state, craft(n), at(0))
-    sizes = []
-    for second in range(1, 95):
-        told = step(state, craft(n, at(second), at(0)), at(second)).precise
-        sizes.append(len(told))
+    for second in range(1, seconds):
+        if updates is not None:
+            last[second % updates :: updates] = at(second)
+        told = step(state, craft(n, at(second), last), at(second)).precise
         for subject in told.subjects.tolist():
-            seen.setdefault(subject, []).append(second)
-    assert set(seen) == set(range(1, n + 1))
-    assert all(np.diff(times).tolist() == [30] * (len(times) - 1) for times in seen.values())
-    assert max(sizes[30:]) <= 2 * n / 30
+            seen[subject].append(second)
+    return list(seen.values())
+
+
+def test_key_frames_come_within_thirty_seconds_and_not_all_at_once():
+    n = 900
+    seen = told_when(n, 200)
+    assert all({*np.diff([0, *times]).tolist()} <= set(range(20, 31)) for times in seen)
+    sizes = np.bincount(np.concatenate(seen), minlength=200)
+    assert max(sizes) <= n / 11 * 1.4
+    assert max(sizes[100:]) <= n / 25 * 1.8
+
+
+def test_what_is_told_often_needs_no_key_frame():
+    assert all(np.diff(times).tolist() == [10] * (len(times) - 1) for times in told_when(50, 95, updates=10))
+
+
+def test_recipients_of_the_same_get_their_key_frames_in_the_same_tick_whatever_their_numbers():
+    one, other, n = precise.init(), precise.init(), 60
+    for second in range(90):
+        tracks = craft(n, at(second), at(0))
+        some = step(one, tracks, at(second), names=tracks.track_id * np.uint64(7919)).precise
+        more = step(other, tracks, at(second), names=tracks.track_id + np.uint64(1 << 40)).precise
+        assert some.subjects.tolist() == more.subjects.tolist()
+        for name in set(some.rows.dtype.names) - {"track"}:
+            assert some.rows[name].tobytes() == more.rows[name].tobytes()
 
 
 def test_what_changes_beside_the_position_is_told_too():

@@ -28,6 +28,7 @@ from manara.release.delay import Leaving, Waiting
 
 NS = 1_000_000_000
 KEY_S = 30  # each track is told again at least so often
+EARLY_S = 10  # or earlier by up to that, so that what was told in one tick is not told again in one
 NO_CODE = 0xFFFFFFFF
 _SOURCE_FLAGS = Flag.FROM_GROUND | Flag.DEAD_RECKONED | Flag.TIME_ASSUMED | Flag.MANUAL
 _IDENTITY_FLAGS = Flag.IDENTITY_CONFLICT | Flag.IDENT
@@ -85,7 +86,7 @@ def advance(
     order = order[np.argsort(tracks.track_id[order], kind="stable")]
     _end(state, tracks, order, pseudonym, now_ns)
     known = _align(state, tracks, order)
-    due = _due(known, tracks, order, obligations, pseudonym, now_ns)
+    due = _due(known, tracks, order, obligations, now_ns)
     if len(due) > room:
         due = np.sort(due[np.argsort(known["sent_ns"][due], kind="stable")[:room]])
     pick = order[due]
@@ -167,7 +168,7 @@ def _align(state: PreciseState, tracks: Tracks, order: I8) -> Rows:
     return out
 
 
-def _due(known: Rows, tracks: Tracks, order: I8, obligations: Obligations, pseudonym: U8, now_ns: int) -> I8:
+def _due(known: Rows, tracks: Tracks, order: I8, obligations: Obligations, now_ns: int) -> I8:
     """Places in ``order`` of the tracks that have a row now."""
     strip = obligations.strip[order]
     never = known["sent_ns"] == 0
@@ -175,8 +176,7 @@ def _due(known: Rows, tracks: Tracks, order: I8, obligations: Obligations, pseud
     changed |= tracks.life[order] != known["life"]
     changed |= tracks.flags[order] != known["flags"]
     other = strip != known["strip"]
-    turn_ns = (pseudonym[order] % np.uint64(KEY_S)).astype(np.int64) * NS  # not all key-frames in one tick
-    key = (now_ns + turn_ns) // (KEY_S * NS) > (known["sent_ns"] + turn_ns) // (KEY_S * NS)
+    key = now_ns - known["sent_ns"] >= KEY_S * NS - _early_ns(known, tracks, order)
     rate_ns = np.maximum(obligations.rate_s, obligations.epoch_s)[order].astype(np.int64) * NS
     rested = now_ns - known["sent_ns"] >= rate_ns
     return np.flatnonzero(never | (rested & (changed | other | key)))
@@ -185,6 +185,17 @@ def _due(known: Rows, tracks: Tracks, order: I8, obligations: Obligations, pseud
 def _leave_ns(rows: Rows, delay_ns: I8, now_ns: int) -> I8:
     """When rows leave, (n,): a delay counts from now, or from the row's own time where a sensor's clock is ahead."""
     return np.where(delay_ns > 0, np.maximum(rows["time_ns"], now_ns) + delay_ns, now_ns)
+
+
+def _early_ns(known: Rows, tracks: Tracks, order: I8) -> I8:
+    """How much earlier a key-frame comes: drawn from the state that it tells, so that recipients who were told the same
+    get the next one in the same tick (their rows lie on disk once), and its moment says no more than its row. Any two
+    tracks that were told in one tick part company within a few rounds."""
+    with np.errstate(over="ignore"):
+        drawn = known["sent_ns"].astype(np.uint64) ^ tracks.updated_ns[order].astype(np.uint64)
+        drawn = (drawn ^ np.ascontiguousarray(tracks.lat_rad[order]).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        drawn = (drawn ^ drawn >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
+    return (drawn >> np.uint64(40)).astype(np.int64) % (EARLY_S + 1) * NS
 
 
 def _rows(tracks: Tracks, pick: I8, obligations: Obligations, pseudonym: U8, sources: U4 | None) -> Rows:
