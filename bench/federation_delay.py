@@ -5,7 +5,10 @@
 Arvena hears all of them over UDP (bench/federation.py says which) and lets Belora have them; both run ``manara node
 run`` on this machine. One aircraft more reports at moments that fall anywhere in a tick; the figure is the time from
 the datagram to the moment at which Belora's desk answers with it, Arvena's tick of a second included. Belora's desk is
-asked every few milliseconds. Also: entries and rows that Belora took, and what the nodes took of the processors.
+asked every few milliseconds. Also what the nodes took of the processors, and what Belora has of the sea: aircraft go
+precisely and stand there as tracks; the vessels lie outside Belora's waters, so that the agreement lets them go as cells
+only, after an epoch of 1,024 s: they are ``coarse``, not missing, and ``expected`` are the aircraft with the one that is
+watched.
 """
 
 from __future__ import annotations
@@ -119,9 +122,12 @@ class Pair:
             told = tuple(_sbs(feed) if feed.name == "beast-arvena" else feed for feed in config.feeds)
             member = self.made.members[name]
             files.write(member.config, toml.text(msgspec.structs.replace(config, feeds=told)).encode())
-            manara_here = str(Path(sys.executable).with_name("manara"))
-            command = [manara_here, "node", "run", str(member.config), "--no-browser"]
+            command = [*self.starts(name), "node", "run", str(member.config), "--no-browser"]
             self.running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr))
+
+    def starts(self, name: str) -> list[str]:
+        """The program that a node is."""
+        return [str(Path(sys.executable).with_name("manara"))]
 
     def desk(self, name: str, path: str) -> bytes:
         """What a desk answers."""
@@ -153,6 +159,21 @@ class Pair:
             except subprocess.TimeoutExpired:
                 one.kill()
                 one.wait()
+
+
+def had(pair: Pair) -> dict[str, int]:
+    """What Belora's desk has of the sea: tracks by domain, cells; tracks that Arvena tells within a cell (all of them
+    broadcast their place), and rows that it held back in its last tick, by the reason."""
+    domains = [one["properties"]["domain"] for one in json.loads(pair.desk("belora", "/api/tracks"))["features"]]
+    here, there = (json.loads(pair.desk(one, "/api/partners"))["partners"][0] for one in ("belora", "arvena"))
+    return {
+        "shown": len(domains),
+        "shown_air": domains.count("air"),
+        "shown_sea": domains.count("sea"),
+        "shown_cells": here["regions"],
+        "coarse": there["void"],
+        **{f"withheld_{why}": n for why, n in there["withheld"].items()},
+    }
 
 
 def _sbs(feed: FeedConfig) -> FeedConfig:
@@ -212,13 +233,14 @@ def main() -> None:
             begin, spent = time.monotonic(), pair.cpu_s()
             took = np.array(list(delays(sea, pair, probes)))
             load = (np.array(pair.cpu_s()) - spent) / (time.monotonic() - begin)
-            shown = json.loads(pair.desk("belora", "/api/health"))["tracks"]
+            shown = had(pair)
         finally:
             pair.close()
             sea.close()
     found = {
         "tracks": tracks,
-        "shown": shown,
+        "expected": tracks - tracks * 6 // 10 + 1,
+        **shown,
         "probes": probes,
         "median_s": np.median(took),
         "p99_s": np.quantile(took, 0.99),

@@ -11,6 +11,7 @@ from tests.doubles import a_log
 from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
+from manara.host import framed
 from manara.host.disk import FolderDisk
 from manara.host.link_answers import answer
 from manara.host.problems import BadInput
@@ -258,6 +259,76 @@ def test_old_segments_are_pruned_and_a_later_life_does_not_write_into_the_newest
     assert proof_fault(sent, last, STREAM, 8) == ""
     assert last.fill([arrived(3)])[0].blocks == ()
     assert last.delivery(STREAM, 3) is None
+
+
+class CountingDisk(KeyDisk):
+    """Also counts the bytes of segments that were read."""
+
+    read_bytes = 0
+
+    def read(self, name, offset, length):
+        found = super().read(name, offset, length)
+        self.read_bytes += len(found) if name.startswith("received-") else 0
+        return found
+
+
+def many(sent: Sent, disk: KeyDisk) -> Received:
+    """A store of dozens of segments, in two streams, with rows that a recall took."""
+    store = opened(disk, 900)
+    for n in range(40):
+        stream = BACK if n % 5 == 0 else STREAM
+        sent.publish([n % 3, 7], stream)
+        store.keep("arvena", sent.answer(sent.log.heads()[stream] - 1, stream), NOON + n * HOUR_NS // 8)
+        if n == 20:
+            assert store.erase(STREAM, [1], 0, NOON + 9 * HOUR_NS, "aa") > 3
+    return store
+
+
+def all_in(store: Received, sent: Sent) -> list[object]:
+    first = {STREAM: 3, BACK: 0}  # what was told before the store began
+    whole = [store.delivery(s, k) for s in (STREAM, BACK) for k in range(first[s], sent.log.heads()[s])]
+    assert None not in whole
+    return [whole, store.hours(), store.erased, store.held(STREAM, [7], 0, NOON + 99 * HOUR_NS)]
+
+
+def test_a_start_reads_the_newest_segment_and_no_other(sent):
+    disk = CountingDisk()
+    before = all_in(many(sent, disk), sent)
+    segments = [name for name in disk.names() if name.startswith("received-")]
+    assert len(segments) > 20
+    disk.read_bytes = 0
+    again = opened(disk, 900)
+    assert disk.read_bytes <= disk.size(segments[-1]) + 64 * len(segments)
+    assert all_in(again, sent) == before
+    assert again.erase(STREAM, [1], 0, NOON + 9 * HOUR_NS, "aa") == again.erased > 3
+
+
+@pytest.mark.parametrize("harm", ["lost", "cut", "rotten", "another's", "older"])
+def test_an_index_that_does_not_fit_its_segment_is_made_anew(sent, harm):
+    disk = CountingDisk()
+    before = all_in(many(sent, disk), sent)
+    places = [name for name in disk.names() if name.startswith("places-")]
+    one, data = places[3], disk.read(places[3], 0, disk.size(places[3]))
+    if harm == "lost":
+        disk.remove(one)
+    elif harm == "rotten":
+        disk.rot(one, len(data) // 2)
+    else:
+        other = disk.read(places[4], 0, disk.size(places[4]))
+        older = framed.build(b"MNRX", data[16:].replace(b"\x95\x01", b"\x95\x00", 1))
+        disk.write_whole(one, {"cut": data[:-1], "another's": other, "older": older}[harm])
+    disk.read_bytes = 0
+    assert all_in(opened(disk, 900), sent) == before
+    assert disk.read(one, 0, disk.size(one)) == data
+    assert all_in(opened(disk, 900), sent) == before
+
+
+def test_a_pruned_segment_takes_its_index_along(sent):
+    disk = KeyDisk()
+    assert many(sent, disk).prune(NOON + 2 * HOUR_NS) > 3
+    left = [{name[-16:-4] for name in disk.names() if name.startswith(kind)} for kind in ("received-", "places-")]
+    assert left[1] < left[0]
+    assert len(left[0] - left[1]) == 1  # the one that is written
 
 
 def keep_three(store: Received, sent: Sent) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
-from manara.host import framed
+from manara.host import framed, received_places
 from manara.host.disk import FolderDisk
 from manara.host.received_frames import (
     HASH,
@@ -65,11 +65,8 @@ class Received:
         self._recalled: dict[str, int] = {}  # recall -> rows that were erased for it
         self._fresh: OrderedDict[tuple[str, int], tuple[Block, ...]] = OrderedDict()
         self._fresh_bytes = self._seed = 0
-        for name in self._disk.names():
-            if name.startswith(_NAME) and name.endswith(_END):
-                self._names.append(name)
-                if not self._index(name):
-                    self._disk.remove(self._names.pop())
+        self._struck_here: list[Gone] = []  # what the segment that is written says of erased rows
+        self._open()
         if not self._names:
             self._begin()
 
@@ -137,6 +134,7 @@ class Received:
             for first in range(0, len(made), GONE_ENTRIES):
                 some = tuple(made[first : first + GONE_ENTRIES])
                 self._synced(self._append(_GONE, some))  # a frame that a crash cuts has no other behind it
+                self._struck_here += some
                 count += sum(map(self._note_gone, some))
             for hour in sorted(hours):  # also where a crash left hashes written and keys not deleted
                 self._vault.erase(partner, wanted if len(wanted) else None, hour, hour + 1)
@@ -191,14 +189,46 @@ class Received:
         with self._lock:
             removed = 0
             for number, name in enumerate(self._names[:-1]):
-                if name and self._newest_ns(name) >= before_ns:
+                if name and received_places.newest_ns(number, self._places) >= before_ns:
                     break
                 if name:
                     self._disk.remove(name)
+                    received_places.remove(self._disk, name)
                     self._names[number], removed = "", removed + 1
             return removed
 
     # Writing
+
+    def _open(self) -> None:
+        """Full segments by their index, if it is there; the newest is read, and its torn end is cut."""
+        there = [one for one in self._disk.names() if one.startswith(_NAME) and one.endswith(_END)]
+        for name in there:
+            self._names.append(name)
+            full = name != there[-1]
+            if full and self._indexed(name):
+                continue
+            if not self._index(name):
+                self._disk.remove(self._names.pop())
+            elif full:
+                self._write_places()
+        if self._names:
+            self._seed = self._of(self._names[-1])
+
+    def _indexed(self, name: str) -> bool:
+        """A full segment whose index says where everything is."""
+        found = received_places.read(self._disk, name, self._of(name))
+        if found is not None:
+            received_places.take(found, len(self._names) - 1, self._places)
+            self._struck_here = list(found.gone)
+            for gone in found.gone:
+                self._note_gone(gone)
+        return found is not None
+
+    def _write_places(self) -> None:
+        """The index of the segment that was written or read last."""
+        number = len(self._names) - 1
+        name = self._names[number]
+        received_places.write(self._disk, name, number, self._of(name), self._places, self._struck_here)
 
     def _sealed(self, partner: str, one: Delivery, hour: int, nonce: bytes, k: int) -> Kept:
         """One entry sealed. Each block of each entry has a nonce of its own."""
@@ -251,8 +281,10 @@ class Received:
             if name in self._disk.names():
                 self._disk.remove(name)
             raise
+        if self._names and self._names[-1]:
+            self._write_places()
         self._names.append(name)
-        self._seed = framed.seed_of(head)
+        self._seed, self._struck_here = framed.seed_of(head), []
 
     def _reach(self, stream: str, wanted: U8, from_ns: int, to_ns: int, told: bool) -> tuple[str, set[int]]:
         """Whose keys an erasure of these rows meets, and of which hours."""
@@ -316,6 +348,7 @@ class Received:
     def _index(self, name: str) -> bool:
         """Where everything of a segment lies; a torn end is cut. False: not even its beginning was written."""
         size, begun = self._disk.size(name), False
+        self._struck_here = []
         for one in framed.walk(lambda at, n: self._disk.read(name, at, n), size):
             if isinstance(one, framed.Stop):
                 if one.why == "damaged":
@@ -330,6 +363,7 @@ class Received:
                     self._point(whole.stream, kept, one.at, whole.received_ns)
             else:
                 for gone in msgspec.msgpack.decode(one.payload, type=tuple[Gone, ...]):
+                    self._struck_here.append(gone)
                     self._note_gone(gone)
         return begun
 
@@ -364,13 +398,6 @@ class Received:
 
     def _of(self, name: str) -> int:
         return framed.seed_of(self._disk.read(name, framed.HEAD_BYTES, framed.SEED_BYTES))
-
-    def _newest_ns(self, name: str) -> int:
-        newest = 0
-        for one in framed.walk(lambda at, n: self._disk.read(name, at, n), self._disk.size(name)):
-            if isinstance(one, framed.Frame) and one.marker == _ANSWER:
-                newest = max(newest, msgspec.msgpack.decode(one.payload, type=Answer).received_ns)
-        return newest
 
     def _whole(self, answer: Answer, kept: Kept, proof: bool = False) -> tuple[tuple[Block, ...], bytes, bytes]:
         """Blocks as they came, rows that are gone as their hashes; salts of the rows; 1 for each that is gone.

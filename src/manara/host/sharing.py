@@ -263,6 +263,7 @@ class Sharing:
     def _published(self, told: Input) -> None:
         self._waiting.append(told)  # news for the next tick: nobody is woken for it
         self.door.wake()
+        self.witnessing.grown()
 
     def _quietly(self, one: Input) -> None:
         """News for the next tick: nobody is woken for it."""

@@ -3,7 +3,7 @@
 ::
 
     first answer of all (or five seconds) ─▶ we may sign        size above ours, or another root: we must not
-    newest checkpoint ─▶ POST add-checkpoint ─▶ 200: cosignature ─▶ log, step
+    the log grew ─▶ newest checkpoint ─▶ POST add-checkpoint ─▶ 200: cosignature ─▶ log, step
                                               └ 409: what the witness has seen last; from there the proof is made
 
 A partner's node is asked over its link; a neutral witness at its own address. Delivery never waits for either.
@@ -12,6 +12,7 @@ A partner's node is asked over its link; a neutral witness at its own address. D
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,8 @@ from manara.host.log_store import LogStore
 from manara.ledger import checkpoint, cosign, note, witness
 from manara.records.inputs import Input, Refused, Witnessed
 
-SHOW_S = 1.0  # between two checkpoints that a witness is shown
+SHOW_S = 1.0  # a checkpoint that a witness has not taken is shown again so often
+PAUSE_S = 0.2  # at least, between two checkpoints: those of a faster pace are one for it
 ASK_S = 5.0  # how long the first signature waits for the witnesses' word
 ANSWER_BYTES = 16 << 10
 UNREACHABLE = 0  # as a status
@@ -38,6 +40,12 @@ class Witnessing:
         self._log, self._offer, self._now_ns = log, offer, now_ns
         self._silent: set[str] = set()
         self._asked = threading.Event()
+        self._news: set[asyncio.Event] = set()
+
+    def grown(self) -> None:
+        """The log has a new checkpoint. On the event loop; nobody waits here."""
+        for one in self._news:
+            one.set()
 
     def expect(self, name: str) -> None:
         """This witness will be asked before anything is signed."""
@@ -51,18 +59,26 @@ class Witnessing:
         self._silent.clear()
 
     async def show(self, key: note.Key, post: Post) -> None:
-        """Look after one witness until cancelled."""
-        shown = await self._begin(key, post)
-        while True:
-            await asyncio.sleep(SHOW_S)
-            newest = self._newest()
-            if newest is None or newest[0] <= shown:
-                continue
-            shown = await self._once(key, post, shown, *newest)
+        """Look after one witness until cancelled: it is shown each checkpoint as soon as there is one, while it keeps
+        up; otherwise the newest when it is ready."""
+        news = asyncio.Event()
+        self._news.add(news)
+        try:
+            shown = await self._begin(key, post)
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), SHOW_S)
+                news.clear()
+                newest = await asyncio.to_thread(self._newest)
+                if newest is not None and newest[0] > shown:
+                    shown = await self._once(key, post, shown, *newest)
+                    await asyncio.sleep(PAUSE_S)
+        finally:
+            self._news.discard(news)
 
     async def _begin(self, key: note.Key, post: Post) -> int:
         """What the witness saw last, asked before the first signature."""
-        newest = self._newest()
+        newest = await asyncio.to_thread(self._newest)
         shown = await self._once(key, post, 0, *newest) if newest else 0
         self._silent.discard(key.name)
         if not self._silent:
@@ -79,7 +95,8 @@ class Witnessing:
         path = await asyncio.to_thread(self._log.consistency, shown, size) if 0 < shown < size else []
         status, answer = await post(witness.build_request(shown, path, signed))
         if status == 200:
-            return size if self._cosigned(size, signed, answer.decode("utf-8", "replace"), key) else shown
+            lines = answer.decode("utf-8", "replace")
+            return size if await self._cosigned(size, signed, lines, key) else shown
         seen = int(answer) if status == 409 and answer.strip().isdigit() and len(answer) < 20 else -1
         if seen > size:
             self._must_not(key, f"has seen {seen} leaves of this log, and here are {size}: was a copy restored?")
@@ -87,7 +104,7 @@ class Witnessing:
             self._must_not(key, f"has seen another log at {shown} leaves: this is not its continuation")
         return seen if 0 <= seen <= size else shown
 
-    def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> bool:
+    async def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> bool:
         """Take a witness's lines over a checkpoint of ours, if they hold."""
         parsed = note.parse(cosign.add(signed, lines, [key]))
         found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
@@ -95,7 +112,7 @@ class Witnessing:
             self._offer(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
             return False
         for line in filter(None, lines.splitlines()):
-            self._log.add_cosignature(size, line)
+            await asyncio.to_thread(self._log.add_cosignature, size, line)  # the log may be at work on a tick
         self._offer(Witnessed(size, (key.name,), self._now_ns()))
         return True
 
