@@ -6,9 +6,9 @@ Arvena hears all of them over UDP (bench/federation.py says which) and lets Belo
 run`` on this machine. One aircraft more reports at moments that fall anywhere in a tick; the figure is the time from
 the datagram to the moment at which Belora's desk answers with it, Arvena's tick of a second included. Belora's desk is
 asked every few milliseconds. Also what the nodes took of the processors, and what Belora has of the sea: aircraft go
-precisely and stand there as tracks; the vessels lie outside Belora's waters, so that the agreement lets them go as cells
-only, after an epoch of 1,024 s: they are ``coarse``, not missing, and ``expected`` are the aircraft with the one that is
-watched.
+precisely and stand there as tracks; the vessels lie outside Belora's waters, so that the agreement lets them go only as
+cells, after an epoch of 1,024 s: they are ``coarse``, not missing, and ``expected`` are the aircraft with the one that
+is watched.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Pair:
             command = [*self.starts(name), "node", "run", str(member.config), "--no-browser"]
             self.running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr))
 
-    def starts(self, name: str) -> list[str]:
+    def starts(self, name: str) -> list[str]:  # noqa: ARG002 - bench/witness.py starts each with a file of its own
         """The program that a node is."""
         return [str(Path(sys.executable).with_name("manara"))]
 

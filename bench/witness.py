@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from federation_delay import Pair, Sea, had, waited
+
 from manara.cli.main import main as manara
 from manara.host.log_store import LogStore
 

@@ -11,11 +11,12 @@ from tests.doubles import a_log
 from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
-from manara.host import framed
+from manara.host import framed, received_places
 from manara.host.disk import FolderDisk
 from manara.host.link_answers import answer
 from manara.host.problems import BadInput
 from manara.host.received import Received, bare
+from manara.host.received_frames import Gone, Places
 from manara.host.told import Told
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.ledger import checkpoint, entry, tree
@@ -417,3 +418,23 @@ def test_a_recording_is_played_back_with_the_rows_that_are_left(sent, tmp_path):
         Told(tmp_path)  # as while the node runs
     told.close()
     Told(tmp_path).close()
+
+
+def test_the_sample_of_an_index_is_read_and_written_as_it_stands(repository):
+    """docs/spec/log-store.md. The sample is of a segment of 900 bytes whose seed is 7."""
+    golden = (repository / "tests/golden/received/places-000000000000.mnx").read_bytes()
+    segment, disk = "received-000000000000.mnr", KeyDisk()
+    disk.append(segment, bytes(900))
+    disk.append("places-000000000000.mnx", golden)
+    index = received_places.read(disk, segment, 7)
+    assert index is not None
+    assert index.gone == (Gone(STREAM, 4, ((1, b"\x01" * 32),), "aa"),)
+    places: dict[str, Places] = {}
+    received_places.take(index, 5, places)
+    one = places[STREAM]
+    assert (one.first, one.of(4), one.of(5), one.of(6)) == (4, (5, 36), (5, 470), None)
+    assert (list(one.came_ns), list(one.told_ns)) == ([1000, 2000], [900, 1900])
+    assert received_places.newest_ns(5, places) == 2000
+    received_places.write(disk, segment, 5, 7, places, index.gone)
+    assert disk.read("places-000000000000.mnx", 0, len(golden) + 1) == golden
+    assert received_places.read(disk, segment, 8) is None
