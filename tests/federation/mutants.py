@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 
 from manara.host import link_checks
+from manara.host.witnessing import Witnessing
+from manara.ledger import cosign, witness
 from manara.ledger import stage as ledger
 from manara.link import stage as link
 from manara.node import sources
@@ -113,6 +115,14 @@ def _lost_heads(dump, state):
     return {**dump(state), "next": {}}
 
 
+def _taken_for_true(cosignatures, parsed, keys):
+    return tuple(parsed.signatures) if hasattr(parsed, "signatures") else cosignatures(parsed, keys)
+
+
+def _forgetful(judge, one, last):
+    return judge(one._replace(old=0, path=()), witness.Remembered())
+
+
 def _all_sources(monkeypatch):
     monkeypatch.setattr(sources.SourceView, "knows", lambda *_: True)
     _wrapped(picture_to_release, "source_bits", lambda bits, *a: bits(*a) & np.uint64(1))(monkeypatch)
@@ -155,6 +165,27 @@ MUTANTS = (
     Mutant("nobody waits for receipts", _wrapped(link, "paused", lambda *_: False), ("window",), ("revoke",), 20),
     Mutant(
         "a recall raises", _wrapped(release, "_recalled", _crash_on_recall), ("exception", "replay"), ("recall",), 8
+    ),
+    Mutant(
+        "whatever a witness sends counts",
+        _wrapped(cosign, "cosignatures", _taken_for_true),
+        ("quorum",),
+        ("perjury",),
+        8,
+    ),
+    Mutant(
+        "a witness forgets what it has seen",
+        _wrapped(witness, "judge", _forgetful),
+        ("cosigned", "behind"),
+        ("restore",),
+        8,
+    ),
+    Mutant(
+        "a log does not heed its witnesses",
+        _wrapped(Witnessing, "_must_not", _nothing),
+        ("behind", "cosigned"),
+        ("restore",),
+        8,
     ),
     Mutant("the tracker is too sure", _wrapped(tracking, "advance", _surer), ("covariance",)),
     Mutant(

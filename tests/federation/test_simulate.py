@@ -47,3 +47,23 @@ def test_a_delay_never_comes_out_short_whatever_the_clock_does(seed, faults, pac
     found = run(seed, nodes=3, seconds=138, craft=10, planned=tuple(faults), pace_s=pace_s)
     assert not found.violations
     assert found.rows > 100
+
+
+def test_a_backup_put_back_by_mistake_signs_nothing_once_a_witness_has_spoken():
+    federation = Federation(Setting(1, 3, 130, 12, planned=(Fault("restore", 60, 90, 0, 1, 0.5),), pace_s=5), HOST)
+    assert not federation.run().violations
+    assert "has seen" in federation.members[0].trouble, "nobody asked the witnesses"
+
+
+def test_who_passes_off_anothers_plots_as_his_own_makes_nobody_too_sure():
+    echo = Fault("echo", 25, 150, 1, 0, 0.5)
+    federation = Federation(Setting(2, 3, 240, 40, planned=(echo,), pace_s=5), HOST)
+    assert not federation.run().violations
+    assert federation.watch.fed[0] > 300, "hardly a craft was told twice"
+
+
+@pytest.mark.parametrize("kinds", [(), ("perjury",)])
+def test_what_counts_as_witnessed_was_cosigned_by_a_quorum(kinds):
+    federation = Federation(Setting(1, 3, 130, 12, kinds, pace_s=5), HOST)
+    assert not federation.run().violations
+    assert federation.members[0].views.witnessed > 5, "the hub of three has two witnesses"

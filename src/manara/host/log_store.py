@@ -299,6 +299,12 @@ class LogStore:
         with self._lock:
             self._refused = why
 
+    def heed(self, before: str, why: str) -> None:
+        """Who gave this reason not to sign has cosigned since: another reason stands in its place, "" for none."""
+        with self._lock:
+            if self._refused == before:
+                self._refused = why
+
     def begin_epoch(self, envelope: bytes, directory: Directory) -> str:
         """Start the log anew under a new name, by a statement (ledger.epoch) of two persons of this node's partner that
         names the old head; "" or why not. Places of streams go on from what is known here or later."""

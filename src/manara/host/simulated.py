@@ -17,9 +17,11 @@ from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received, bare
 from manara.host.vault import KeyDisk, Vault
+from manara.host.witness_desk import WitnessDesk
+from manara.host.witnessing import Witnessing
 from manara.ledger import note
 from manara.link import heads, wire
-from manara.records.directory import Partner
+from manara.records.directory import Directory, Partner
 from manara.records.inputs import Arrived, Erase, Input, Publish, Published
 from manara.records.reject import Reject
 
@@ -32,20 +34,30 @@ def signer(seed: bytes) -> Signer:
 
 
 class Store:
-    """What one node keeps beside its journal: key table, log, and what partners sent. Raises DiskError."""
+    """What one node keeps beside its journal: key table, log, what partners sent, and what it has cosigned of theirs.
+    ``keys``: of its log and of its witness. Raises DiskError."""
 
     def __init__(
         self,
-        disks: tuple[KeyDisk, KeyDisk, KeyDisk],
+        disks: tuple[KeyDisk, KeyDisk, KeyDisk, KeyDisk],
         own: str,
-        key: Signer,
+        keys: tuple[Signer, Signer],
+        directory: Directory,
         clock: Callable[[], int],
         chance: Callable[[int], bytes],
     ) -> None:
-        keyed, logged, came = disks
+        keyed, logged, came, cosigned = disks
         self.vault = Vault(keyed, chance)
-        self.log = LogStore(logged, key, self.vault, f"manara/{own}", own, clock=clock, chance=chance)
+        self.log = LogStore(logged, keys[0], self.vault, f"manara/{own}", own, clock=clock, chance=chance)
         self.received = Received(came, self.vault)
+        logs = {f"manara/{one.id}": (_log_key(one),) for one in directory.partners if one.id != own}
+        self._desk = WitnessDesk(cosigned, keys[1], f"manara-witness/{own}", logs)
+        self._witnesses = {
+            one.id: note.Key(f"manara-witness/{one.id}", note.COSIGNATURE, bytes.fromhex(one.witness_key))
+            for one in directory.partners
+        }
+        self._told: list[Input] = []
+        self._witnessing = Witnessing(self.log, self._told.append, clock)
 
     @property
     def last_effect_id(self) -> int:
@@ -83,10 +95,34 @@ class Store:
         """With the rows again."""
         return self.received.fill(inputs)
 
+    def show(self, partner: str, shown: int) -> tuple[int, bytes, bytes] | None:
+        """Size, text and request for a witness that has last seen so many leaves; None: there is nothing new."""
+        newest = self._witnessing.newest()
+        if newest is None or not self._witnessing.due(self._witnesses[partner], shown, newest[0]):
+            return None
+        return *newest, self._witnessing.request(shown, *newest)
+
+    def shown(
+        self, partner: str, shown: int, size: int, signed: bytes, status: int, body: bytes
+    ) -> tuple[int, tuple[Input, ...]]:
+        """What follows from a witness's answer: how much it has seen, and what the step is told."""
+        self._told.clear()
+        seen = self._witnessing.answered(self._witnesses[partner], shown, size, signed, status, body)
+        return seen, tuple(self._told)
+
+    def cosign(self, body: bytes, now_ns: int) -> tuple[int, bytes]:
+        """What a partner's log gets of this node's witness."""
+        answer = self._desk.add_checkpoint(body, now_ns)
+        return answer.status, answer.body
+
     def erase(self, one: Erase) -> tuple[int, str]:
         """Rows erased for a recall, and whom it is of."""
         count = self.received.erase(one.stream, one.tracks, one.from_ns, one.to_ns, one.recall)
         return count, heads.releaser(one.stream)
+
+
+def _log_key(partner: Partner) -> note.Key:
+    return note.Key(f"manara/{partner.id}", note.ED25519, bytes.fromhex(partner.ledger_key))
 
 
 def checked(
@@ -96,7 +132,7 @@ def checked(
     answer = wire.parse(data)
     if isinstance(answer, Reject):
         return answer.why, answer.detail
-    key = note.Key(f"manara/{partner.id}", note.ED25519, bytes.fromhex(partner.ledger_key))
+    key = _log_key(partner)
     remembered = Remembered(*last) if last[2] else Remembered()
     found = check(answer, Asked(partner.id, key, stream, first), remembered, received_ns)
     if isinstance(found, Refusal):

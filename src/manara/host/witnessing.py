@@ -41,6 +41,7 @@ class Witnessing:
         self._silent: set[str] = set()
         self._asked = threading.Event()
         self._news: set[asyncio.Event] = set()
+        self._refusals: dict[str, str] = {}  # witness -> why it says that we must not sign
 
     def grown(self) -> None:
         """The log has a new checkpoint. On the event loop; nobody waits here."""
@@ -69,8 +70,8 @@ class Witnessing:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), SHOW_S)
                 news.clear()
-                newest = await asyncio.to_thread(self._newest)
-                if newest is not None and newest[0] > shown:
+                newest = await asyncio.to_thread(self.newest)
+                if newest is not None and self.due(key, shown, newest[0]):
                     shown = await self._once(key, post, shown, *newest)
                     await asyncio.sleep(PAUSE_S)
         finally:
@@ -78,25 +79,46 @@ class Witnessing:
 
     async def _begin(self, key: note.Key, post: Post) -> int:
         """What the witness saw last, asked before the first signature."""
-        newest = await asyncio.to_thread(self._newest)
+        newest = await asyncio.to_thread(self.newest)
         shown = await self._once(key, post, 0, *newest) if newest else 0
         self._silent.discard(key.name)
         if not self._silent:
             self._asked.set()
         return shown
 
-    def _newest(self) -> tuple[int, bytes] | None:
+    def newest(self) -> tuple[int, bytes] | None:
+        """Size and text of the newest checkpoint."""
         signed = self._log.checkpoint()
         parsed = checkpoint.parse_note(signed)
         return None if isinstance(parsed, str) else (parsed[0].size, signed)
 
     async def _once(self, key: note.Key, post: Post, shown: int, size: int, signed: bytes) -> int:
         """Show one checkpoint; gives the size that the witness has seen now, as far as is known."""
-        path = await asyncio.to_thread(self._log.consistency, shown, size) if 0 < shown < size else []
-        status, answer = await post(witness.build_request(shown, path, signed))
-        if status == 200:
-            lines = answer.decode("utf-8", "replace")
-            return size if await self._cosigned(size, signed, lines, key) else shown
+        status, answer = await post(await asyncio.to_thread(self.request, shown, size, signed))
+        if status != 200:
+            return self._denied(key, shown, size, status, answer)
+        lines = self._lines(key, signed, answer)
+        await asyncio.to_thread(self._keep, size, lines)  # the log may be at work on a tick
+        return self._taken(key, shown, size, lines)
+
+    def due(self, key: note.Key, shown: int, size: int) -> bool:
+        """Has the witness something to see? Also the same again, while it holds that we must not sign."""
+        return size > shown or (size == shown and key.name in self._refusals)
+
+    def request(self, shown: int, size: int, signed: bytes) -> bytes:
+        """What a witness is shown that has last seen ``shown`` leaves: our checkpoint, and that we have only grown."""
+        return witness.build_request(shown, self._log.consistency(shown, size) if 0 < shown < size else [], signed)
+
+    def answered(self, key: note.Key, shown: int, size: int, signed: bytes, status: int, answer: bytes) -> int:
+        """What follows from a witness's answer, all in this thread; gives the size that it has seen now, as far as is
+        known."""
+        if status != 200:
+            return self._denied(key, shown, size, status, answer)
+        lines = self._lines(key, signed, answer)
+        self._keep(size, lines)
+        return self._taken(key, shown, size, lines)
+
+    def _denied(self, key: note.Key, shown: int, size: int, status: int, answer: bytes) -> int:
         seen = int(answer) if status == 409 and answer.strip().isdigit() and len(answer) < 20 else -1
         if seen > size:
             self._must_not(key, f"has seen {seen} leaves of this log, and here are {size}: was a copy restored?")
@@ -104,20 +126,31 @@ class Witnessing:
             self._must_not(key, f"has seen another log at {shown} leaves: this is not its continuation")
         return seen if 0 <= seen <= size else shown
 
-    async def _cosigned(self, size: int, signed: bytes, lines: str, key: note.Key) -> bool:
-        """Take a witness's lines over a checkpoint of ours, if they hold."""
+    def _lines(self, key: note.Key, signed: bytes, answer: bytes) -> tuple[str, ...]:
+        """A witness's lines over a checkpoint of ours; none if they do not hold."""
+        lines = answer.decode("utf-8", "replace")
         parsed = note.parse(cosign.add(signed, lines, [key]))
         found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
         if isinstance(found, str) or not found:
             self._offer(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
-            return False
-        for line in filter(None, lines.splitlines()):
-            await asyncio.to_thread(self._log.add_cosignature, size, line)  # the log may be at work on a tick
+            return ()
+        return tuple(filter(None, lines.splitlines()))
+
+    def _keep(self, size: int, lines: tuple[str, ...]) -> None:
+        for line in lines:
+            self._log.add_cosignature(size, line)
+
+    def _taken(self, key: note.Key, shown: int, size: int, lines: tuple[str, ...]) -> int:
+        if not lines:
+            return shown
         self._offer(Witnessed(size, (key.name,), self._now_ns()))
-        return True
+        if why := self._refusals.pop(key.name, ""):  # its no was taken back: an answer that was spoilt on its way
+            self._log.heed(why, next(iter(self._refusals.values()), ""))
+        return size
 
     def _must_not(self, key: note.Key, why: str) -> None:
-        self._log.refuse(f"{key.name} {why}")
+        self._refusals[key.name] = f"{key.name} {why}"
+        self._log.refuse(self._refusals[key.name])
         self._offer(Refused(key.name, "log_behind", why, self._now_ns()))
 
 

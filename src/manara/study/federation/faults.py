@@ -9,9 +9,9 @@ from manara.study.federation.chance import Chance
 from manara.study.federation.links import Weather
 
 LINES = ("drop", "delay", "duplicate", "corrupt", "partition", "oneway")
-MACHINES = ("crash", "kill", "full", "slow", "skew", "jump")
+MACHINES = ("crash", "kill", "full", "slow", "skew", "jump", "restore")
 PEOPLE = ("suspend", "phase", "recall", "revoke", "overreach")
-PARTNERS = ("silent", "flood", "ghosts", "rewrite")
+PARTNERS = ("silent", "flood", "ghosts", "echo", "perjury", "rewrite")
 KINDS = (*LINES, *MACHINES, *PEOPLE, *PARTNERS)
 QUIET_S = 45  # at the end nothing fails, so that everything can come
 BEGIN_S = 20

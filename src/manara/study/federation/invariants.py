@@ -41,6 +41,7 @@ NEES_EVERY = 5  # seconds
 TRACKS_PER_CRAFT = 4
 VIOLATIONS_MAX = 20
 STUCK_NS = 25_000_000_000
+CLOCK_STEPS = 240  # of each node, for delays
 WINDOW_SLACK = 15  # phases, recalls and warnings go on without a receipt
 ALARMS = ("behind", "rewritten", "split_view", "unproven", "size_beyond_log", "went_back")
 
@@ -72,6 +73,10 @@ class Invariants:
         self._logged: dict[tuple[str, str], int] = {}
         self._stepped: dict[str, dict[int, bytes]] = {}
         self._clocks: dict[str, tuple[list[int], list[int]]] = {}
+        self._cosigned: dict[tuple[str, str], tuple[int, str]] = {}  # witness, log -> size and root
+        self._restored: dict[str, int] = {}  # node -> what witnesses had seen of its log
+        self.echoed: dict[str, str] = {}  # whose plots a node passes off as its own
+        self.fed = [0, 0]  # positions of craft that are told twice so, and those beyond the bound
         self._phases: dict[str, str] = {}
         self._receipted: dict[str, int] = {}
         self._revoked: dict[str, set[str]] = {}
@@ -109,6 +114,38 @@ class Invariants:
         self.liars.add(liar)
         self._expected |= {(one, liar) for one in believed}
 
+    def restored(self, one: Member) -> None:
+        """A backup is put in the place of what a node has, by mistake: its witnesses know more of its log."""
+        self.liars.add(one.id)
+        seen = [size for (_, log), (size, _) in self._cosigned.items() if log == f"manara/{one.id}"]
+        if max(seen, default=0) > one.backup_size:
+            self._restored[one.id] = max(seen)
+
+    def echoes(self, liar: str, whose: str) -> None:
+        """A node passes off another's plots as its own: what it tells counts as heard by it."""
+        self.liars.add(liar)
+        self.echoed[liar] = whose
+        self.permits.echo(liar, whose)
+
+    def cosigned(self, one: Member, body: bytes, line: bytes) -> None:
+        """A witness that does not lie has cosigned: each log in one history, which only grows."""
+        log, size, root = body.partition(b"\n\n")[2].decode().split("\n")[:3]
+        before, there = self._cosigned.get((one.id, log), (0, ""))
+        if int(size) < before or (int(size) == before and root != there) or not line:
+            self._broken("cosigned", one.id, f"{log}: {before} leaves were cosigned, then {size}, of another root")
+        self._cosigned[one.id, log] = int(size), root
+
+    def _under_quorum(self, one: Member, after: Stepped[State]) -> None:
+        """What a node calls witnessed was cosigned by as many as its agreements ask for."""
+        agreed = any(direction.startswith(f"{one.id}>") for direction in self._phases)
+        quorum = min(2, len(self.papers.directory.partners) - 1) if agreed else 1
+        seen = sorted(
+            (size for (_, log), (size, _) in self._cosigned.items() if log == f"manara/{one.id}"), reverse=True
+        )
+        most = seen[quorum - 1] if len(seen) >= quorum else 0
+        if after.views.witnessed > most:
+            self._broken("quorum", one.id, f"{after.views.witnessed} leaves count as witnessed, {most} were cosigned")
+
     def performed(self, one: Member, effect: Effect) -> None:
         """An effect is done: from now on it counts as told."""
         if isinstance(effect, Publish):
@@ -138,10 +175,13 @@ class Invariants:
         clock = self._clocks.setdefault(one.id, ([], []))
         clock[0].append(after.state.now_ns)
         clock[1].append(one.steady_ns)
+        for column in clock:
+            del column[:-CLOCK_STEPS]
         self._followed(one, inputs, after.effects)
         for entry in entries:
             self._entry(one, entry, after.state.now_ns)
         self._picture(one, after)
+        self._under_quorum(one, after)
 
     # One by one
 
@@ -267,7 +307,7 @@ class Invariants:
         ghosts = 0 if not self.liars else 1_000
         if len(tracks) > TRACKS_PER_CRAFT * len(self.sea) + 16 + ghosts:
             self._broken("bounded", one.id, f"{len(tracks)} tracks of {len(self.sea)} craft")
-        if self.exact and not self.liars and self.second - self._measured[one.id] >= NEES_EVERY:
+        if self.exact and self.liars <= self.echoed.keys() and self.second - self._measured[one.id] >= NEES_EVERY:
             self._measured[one.id] = self.second
             self._honest(after)
 
@@ -288,6 +328,9 @@ class Invariants:
         nees = (nn * e * e - 2 * en * e * n + ee * n * n) / np.maximum(ee * nn - en * en, 1e-12)
         self.positions += len(nees)
         self.beyond += int(np.count_nonzero(nees > NEES_999))
+        twice = self.permits.echoing[at[use]]
+        self.fed[0] += int(np.count_nonzero(twice))
+        self.fed[1] += int(np.count_nonzero(nees[twice] > NEES_999))
 
     def ended(self, members: Iterable[Member], lines: Iterable[tuple[str, str]], heads: dict[str, int]) -> None:
         """After the last quiet seconds: everything has come, and covariances were honest. ``heads``: where each stream
@@ -300,11 +343,19 @@ class Invariants:
         for name, one in by.items():
             if name not in self.liars and one.machine_ns - one.turned_ns > STUCK_NS:
                 self._broken("stuck", name, f"no step for {STUCK_NS // 10**9} s: {one.trouble or 'it is not running'}")
+        for name, seen in self._restored.items():
+            if by[name].alive and not by[name].trouble:
+                self._broken("behind", name, f"it signs on from a backup, and witnesses had cosigned {seen} leaves")
         for node, liar in self._expected - self._alarmed:
             if node not in self.liars:
                 self._broken("split_view", node, f"nobody noticed that the log of {liar} was rewritten")
+        self._honesty()
+
+    def _honesty(self) -> None:
         if self.positions >= NEES_LEAST and self.beyond > BEYOND_MAX * self.positions:
             self._broken("covariance", "", f"{self.beyond} of {self.positions} positions beyond the 99.9 % bound")
+        if self.fed[0] >= NEES_LEAST and self.fed[1] > BEYOND_MAX * self.fed[0]:
+            self._broken("covariance", "", f"{self.fed[1]} of {self.fed[0]} positions of a false pedigree beyond it")
 
     def _broken(self, invariant: str, node: str, detail: str) -> None:
         if len(self.violations) < VIOLATIONS_MAX:

@@ -10,7 +10,7 @@ from manara.study.federation.chance import Chance
 
 
 class Sent(NamedTuple):
-    """Something on its way. ``kind``: pull, answer, post, ack."""
+    """Something on its way. ``kind``: pull, answer, post, ack, show (a checkpoint, to a witness), shown."""
 
     kind: str
     number: int  # of the request that it belongs to

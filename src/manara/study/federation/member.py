@@ -11,6 +11,7 @@ what could not be done is owed and no step follows before it is.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,55 +52,15 @@ from manara.study.federation.chance import Chance
 from manara.study.federation.disks import Power, PowerCut, SimDisk
 from manara.study.federation.papers import Papers, Signer
 from manara.study.federation.sea import FEEDS
+from manara.study.federation.store import Store
 
 ABOUT = About(build="simulated", glibc="", cpu="", numba="")
 LIMITS = Limits(steps_per_snapshot=40, segment_bytes=4 << 20)
 PENDING_MAX = 4_096  # inputs that wait while a disk refuses
 OUTGOING_MAX = 256
 TAKEN_S = 15.0  # what was handed in and is not taken by then is fetched again
-_DISKS = ("vault", "log", "received", "journal", "memory")
-
-
-class Store(Protocol):
-    """What a host keeps beside the journal (host/simulated.py). Raises DiskError and the host's own refusals."""
-
-    @property
-    def last_effect_id(self) -> int:
-        """Of the newest tick."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Leaves of the log."""
-        ...
-
-    def heads(self) -> dict[str, int]:
-        """Stream -> where it ends."""
-        ...
-
-    def publish(self, one: Publish) -> Input:
-        """Put a tick into the log."""
-        ...
-
-    def answer(self, stream: str, first: int, size: int, now_ns: int) -> bytes | str:
-        """What a partner gets."""
-        ...
-
-    def keep(self, partner: str, data: bytes, received_ns: int) -> None:
-        """Write a checked answer down."""
-        ...
-
-    def bare(self, one: Input) -> Input:
-        """As the journal names it."""
-        ...
-
-    def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-        """With the rows again."""
-        ...
-
-    def erase(self, one: Erase) -> tuple[int, str]:
-        """Rows erased for a recall, and whose."""
-        ...
+ASK_S = 5.0  # how long the first step waits for the witnesses of a log that is not new
+_DISKS = ("vault", "log", "received", "witness", "journal", "memory")
 
 
 @dataclass(frozen=True)
@@ -133,6 +94,10 @@ class Watch(Protocol):
         """Something raised."""
         ...
 
+    def cosigned(self, one: Member, body: bytes, line: bytes) -> None:
+        """It has cosigned a checkpoint that it was shown."""
+        ...
+
 
 class Known(NamedTuple):
     """The newest checkpoint believed of a partner's log."""
@@ -162,6 +127,9 @@ class Member:
         self.skew_ns = self.machine_ns = self.steady_ns = self.lives = self.down = 0
         self.torn, self.every = True, 1
         self.ghosts, self.silent = 0, False
+        self.echoes = -1  # whose open feed it passes off as its own
+        self.deaf = False  # it does not ask the witnesses of its log
+        self.perjures = False  # as a witness it signs with a wrong key
         self._backup: dict[str, SimDisk] = {}
         self.backup_size = self.turned_ns = 0
         self._store: Store | None = None
@@ -181,6 +149,10 @@ class Member:
         self._handed: dict[str, tuple[int, int]] = {}  # stream -> offset wanted next, when it was handed in
         self._known: dict[str, Known] = {}
         self._said: dict[str, tuple[str, int]] = {}
+        self._seen: dict[str, int] = {}  # witness -> leaves of our log that it has seen
+        self._shows: dict[str, tuple[int, bytes]] = {}
+        self._unasked: set[str] = set()
+        self._opened_ns = self.machine_ns
 
     @property
     def alive(self) -> bool:
@@ -247,23 +219,28 @@ class Member:
         return True
 
     def _open(self) -> None:
-        key = self.papers.keys[f"{self.id}/ledger"]
-        parts = tuple(self.disks[one] for one in _DISKS[:3])
+        keys = tuple(self.papers.keys[f"{self.id}/{one}"] for one in ("ledger", "witness"))
+        parts, directory = tuple(self.disks[one] for one in _DISKS[:4]), self.papers.directory
         try:
-            self._store = self._host.store(parts, self.id, key, lambda: self.machine_ns, self.chance.data)
+            self._store = self._host.store(parts, self.id, keys, directory, lambda: self.machine_ns, self.chance.data)
         except DiskError:
             return  # a full disk: whoever looks after the machine starts it again
+        self._opened_ns = self.machine_ns
+        self._unasked = {one for one in self._neighbours() if self.store.size and not self.deaf}
         sha256 = register.directory_sha256(self.papers.listed)
         self.waiting = [Directed(sha256, self.papers.listed, self.machine_ns)]
         through = self.store.last_effect_id
         self.runner = Runner(self.disks["journal"], self._machine(), ABOUT, LIMITS, done_through=through)
         if self.runner.halted is not None and self.runner.halted.why in ("damaged", "step"):
             self._watch.failed(self, f"recovery: {self.runner.halted}")
-        owed = self.runner.waiting()
-        if self.perform(owed):
-            self.runner.done([one.effect_id for one in owed])
+        self._performed(self.runner, self.runner.waiting())
         if self.runner.halted is None:
             self._watch.opened(self)
+
+    def _neighbours(self) -> set[str]:
+        """Whom it has a line to."""
+        pairs = (one.split(">") for one in self.papers.agreements)
+        return {b for a, b in pairs if a == self.id}
 
     def _machine(self) -> Machine[node.State]:
         secret = hashlib.sha256(b"secret of " + self.id.encode()).digest()
@@ -299,10 +276,7 @@ class Member:
         self.turned_ns = self.turned_ns if result.halted else self.machine_ns
         if result.recovered is not None:
             self._watch.failed(self, f"the step raised: {result.recovered.crash}")
-        self._undone += result.effects
-        if self.perform(result.effects):
-            runner.done([one.effect_id for one in self._undone])
-            self._undone = []
+        self._performed(runner, result.effects)
         self._shown(result.views)
 
     def _shown(self, views: Views) -> None:
@@ -311,6 +285,12 @@ class Member:
         self.views, self._ready = views, True
 
     # Effects
+
+    def _performed(self, runner: Runner[node.State], effects: Sequence[Effect]) -> None:
+        self._undone += effects
+        if self.perform(effects):
+            runner.done([one.effect_id for one in self._undone])
+            self._undone = []
 
     def perform(self, effects: Sequence[Effect]) -> bool:
         """Do it, in order; False when something is owed."""
@@ -327,6 +307,8 @@ class Member:
 
     def _one(self, effect: Effect) -> None:
         if isinstance(effect, Publish):
+            if self._unasked and self.machine_ns - self._opened_ns < ASK_S * 1e9:
+                raise DiskError("io", "the witnesses of the log were asked and have not answered")
             self.waiting.append(self.store.publish(effect))
         elif isinstance(effect, Answer):
             self.spool.pop(effect.name, None)
@@ -380,6 +362,45 @@ class Member:
         else:
             self.waiting.append(Command(f"from-{partner}-{found.sha256[:16]}", envelope, self.now_ns))
         return ""
+
+    # Witnesses: what it shows to those of its log, and what it answers as one
+
+    def show(self, partner: str) -> bytes | None:
+        """The newest checkpoint for this witness; None: it has seen it."""
+        found = None if self.deaf else self.store.show(partner, self._seen.get(partner, 0))
+        if found is None:
+            self._unasked.discard(partner)
+            return None
+        self._shows[partner] = found[:2]
+        return found[2]
+
+    def shown(self, partner: str, status: int, body: bytes) -> None:
+        """What this witness answered."""
+        if partner in self._shows:
+            try:
+                before = self._seen.get(partner, 0)
+                self._seen[partner], told = self.store.shown(partner, before, *self._shows[partner], status, body)
+            except DiskError:
+                return
+            except PowerCut:
+                self.die()
+                return
+            self.waiting += told
+            self._unasked.discard(partner)
+
+    def cosign(self, body: bytes) -> tuple[int, bytes]:
+        """Another's log, before this node's witness."""
+        try:
+            status, answer = self.store.cosign(body, self.now_ns)
+        except PowerCut:
+            self.die()
+            return 0, b""
+        if status == 200 and self.perjures:
+            key = base64.b64encode(self.chance.data(76)).decode()
+            return 200, f"— manara-witness/{self.id} {key}\n".encode()
+        if status == 200:
+            self._watch.cosigned(self, body, answer)
+        return status, answer
 
     # The lines: what it fetches of partners
 

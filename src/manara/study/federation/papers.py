@@ -106,7 +106,7 @@ def _signed(agreed: Agreement, keys: Mapping[str, Signer]) -> tuple[Document, by
 
 
 def _key_names(names: Sequence[str]) -> list[str]:
-    purposes = ("ledger", "agreement")
+    purposes = ("ledger", "agreement", "witness")
     return [*(f"{n}/{p}" for n in names for p in purposes), *(who for n in names for who in people(n))]
 
 
@@ -128,7 +128,13 @@ def _directory(names: Sequence[str], keys: Mapping[str, Signer]) -> Directory:
     return Directory(
         version=1,
         partners=tuple(
-            Partner(id=n, name=n.title(), ledger_key=public(f"{n}/ledger"), agreement_key=public(f"{n}/agreement"))
+            Partner(
+                id=n,
+                name=n.title(),
+                ledger_key=public(f"{n}/ledger"),
+                agreement_key=public(f"{n}/agreement"),
+                witness_key=public(f"{n}/witness"),
+            )
             for n in names
         ),
         persons=tuple(
@@ -171,6 +177,8 @@ def _agreement(
         sources=("open", "close"),
         onward=onward,
         window=WINDOW,
+        witnesses=tuple(one for one in names if one != releaser),
+        quorum=min(2, len(names) - 1),
         rules=(
             Rule(id="air", effect="permit", when=When(sort=("track",), domain=("air",), originator=originator)),
             Rule(

@@ -34,6 +34,8 @@ class Permits:
         self._papers, self._sea = papers, sea
         self._names = [one.id for one in papers.directory.partners]
         self._by_sha256 = {one.sha256: direction for direction, one in papers.agreements.items()}
+        self.echoing: Mask = np.zeros(len(sea), np.bool_)  # craft that are told twice from one hearing
+        self._echoes: dict[str, Mask] = {}
         self._known = {one: self._may_know(one) for one in self._names}
         waters = {one.partner: np.radians([corner[1] for corner in one.corners_deg]) for one in papers.directory.areas}
         self._waters = {name: (float(lons.min()), float(lons.max())) for name, lons in waters.items()}
@@ -45,7 +47,14 @@ class Permits:
     def own(self, releaser: str) -> Mask:
         """Craft that a node may tell of by its own sensors: heard by the open feed, and not by the one kept close."""
         heard = self._sea.heard[self._names.index(releaser)]
-        return np.asarray(heard[_OPEN] & ~heard[_CLOSE], np.bool_)
+        return np.asarray((heard[_OPEN] & ~heard[_CLOSE]) | self._echoes.get(releaser, False), np.bool_)
+
+    def echo(self, liar: str, whose: str) -> None:
+        """From now on a node also tells, as its own, what another's open feed hears; others then may know of it."""
+        taken = np.asarray(self._sea.heard[self._names.index(whose)][_OPEN], np.bool_)
+        self._echoes[liar] = taken
+        self.echoing = self.echoing | taken
+        self._known = {one: self._may_know(one) for one in self._names}
 
     def passed_on(self, releaser: str, recipient: str) -> Mask:
         """Craft that a node may tell of because somebody told it and lets it go on to this recipient."""

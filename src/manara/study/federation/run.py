@@ -107,12 +107,13 @@ class Federation:
                 trouble.end(self, one)
             if one.begin_s <= second < one.end_s:
                 trouble.lasting(self, one)
-        for k, member in enumerate(self.members):
-            if second // pace_s % member.every:
-                continue
-            span_s = pace_s * member.every
-            heard = list(enumerate(sea.documents(self.sea, k, second, span_s, self._noise[k])))
-            heard += [(0, sea.ghosts(member.ghosts, second, self._noise[k]))]
+        due = [k for k, one in enumerate(self.members) if second // pace_s % one.every == 0]
+        spans = {k: pace_s * self.members[k].every for k in due}
+        said = {k: list(sea.documents(self.sea, k, second, spans[k], self._noise[k])) for k in due}
+        for k in due:
+            member = self.members[k]
+            ghosts = sea.ghosts(member.ghosts, second, self._noise[k])
+            heard = [*enumerate(said[k]), (0, ghosts), (0, said.get(member.echoes, [b""])[0])]
             member.tick(START_NS + second * S + member.skew_ns, heard)
         for caller in self.callers:
             caller.ask(second)

@@ -230,6 +230,28 @@ def _ghosts(stage: Stage, _: Fault, a: Member, __: Member) -> None:
     a.ghosts = GHOSTS
 
 
+def _echo(stage: Stage, _: Fault, a: Member, b: Member) -> None:
+    """A false pedigree: b's plots come from a once more, as if a's own sensors had made them."""
+    if _may_lie(stage, a) and a.id not in stage.watch.liars:
+        a.echoes = stage.members.index(b)
+        stage.watch.echoes(a.id, b.id)
+
+
+def _perjury(_: Stage, __: Fault, a: Member, ___: Member) -> None:
+    """As a witness it signs with a key that nobody knows."""
+    a.perjures = True
+
+
+def _true(_: Stage, __: Fault, a: Member, ___: Member) -> None:
+    a.perjures = False
+
+
+def _mistaken(stage: Stage, _: Fault, a: Member, __: Member) -> None:
+    """A backup is put back by mistake; its witnesses are there to be asked."""
+    if _may_lie(stage, a) and a.id not in stage.watch.liars and a.restore():
+        stage.watch.restored(a)
+
+
 def _backup(_: Stage, __: Fault, a: Member, ___: Member) -> None:
     a.backup()
 
@@ -240,6 +262,7 @@ def _restore(stage: Stage, _: Fault, a: Member, __: Member) -> None:
         return
     believed = {one.id for one in stage.members if one is not a and one.last(a.id).size > a.backup_size}
     if a.restore():
+        a.deaf = True
         stage.watch.forked(a.id, believed)
 
 
@@ -268,6 +291,9 @@ _BEGIN: Mapping[str, Act] = {
     "revoke": _revoke,
     "silent": _silent,
     "ghosts": _ghosts,
+    "echo": _echo,
+    "perjury": _perjury,
+    "restore": _backup,
     "rewrite": _backup,
 }
 _END: Mapping[str, Act] = {
@@ -278,5 +304,7 @@ _END: Mapping[str, Act] = {
     "suspend": _resume,
     "phase": _raise,
     "silent": _speaks,
+    "perjury": _true,
+    "restore": _mistaken,
     "rewrite": _restore,
 }
