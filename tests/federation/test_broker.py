@@ -17,6 +17,7 @@ from tests.doubles.two_processes import Node, free_port
 
 from manara.cli.main import main
 from manara.host import keys, tls
+from manara.host.link_quota import Quota
 
 
 def live(made: Three) -> None:
@@ -225,9 +226,13 @@ async def flooded(made: Three) -> tuple[float, float]:
                 return 0
 
         alone = await asked()
-        flooding = asyncio.gather(*(flood() for _ in range(200)))
+        began = time.monotonic()
+        flooding = asyncio.gather(*(flood() for _ in range(400)))
         during = await asked()
-        assert (await flooding).count(429) > 100
+        answers = await flooding
+        most = Quota.request_burst + Quota.requests_per_s * (time.monotonic() - began) + 1
+        assert len(answers) - answers.count(429) <= most
+        assert answers.count(429) > 100
     return alone, during
 
 

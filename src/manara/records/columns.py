@@ -47,6 +47,7 @@ class Table:
 
     def take(self: T, index: NDArray[Any]) -> T:
         """The rows that index (integers or a mask) names, in its order."""
+        index = np.asarray(index, None if len(index) else np.intp)  # a list of rows will do
         if index.dtype == np.bool_:
             if len(index) != len(self):
                 raise IndexError(f"a mask of {len(index)} for {len(self)} rows")
