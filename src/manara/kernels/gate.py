@@ -18,7 +18,8 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 WIDEST = 12  # candidates kept for a plot, the cheapest
-ALONE = 60.0  # cost of leaving a plot alone: above that of any pair within the gate
+ALONE = 60.0  # cost of leaving a track alone where tracks are correlated: above that of any pair within the gate
+LEFT = 42.0  # of leaving a plot alone, about 2 ln (Pd / (2π λ (1 − Pd))): one good pair is worth two poor ones
 SAME_CODE, OTHER_CODE = -3.0, 6.0  # what Mode 3/A adds to the squared distance
 
 
@@ -101,8 +102,10 @@ def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
         b = _bucket(cx, cy, cz, mask)
         for p in range(grid.first[b], grid.first[b + 1]):
             dx, dy, dz = grid.at[p, 0] - x, grid.at[p, 1] - y, grid.at[p, 2] - z
+            if n == len(out):
+                return n
             same = grid.cell[p, 0] == cx and grid.cell[p, 1] == cy and grid.cell[p, 2] == cz
-            if same and n < len(out) and (dx * dx + dy * dy + dz * dz) * scale * scale <= 0.25:
+            if same and (dx * dx + dy * dy + dz * dz) * scale * scale <= 0.25:
                 out[n] = grid.item[p]
                 n += 1
     return n
@@ -110,7 +113,7 @@ def near(grid: Grid, x: float, y: float, z: float, out: I8) -> int:
 
 @njit(cache=True, nogil=True)
 def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
-    """Cost of giving a plot to track k: d² + ln |S| and what the labels add, minus ALONE; 0 where it may not be.
+    """Cost of giving a plot to track k: d² + ln |S| and what the labels add, minus LEFT; 0 where it may not be.
 
     Forbidden: outside the gate (d² > gate), another address of the same kind, a nameless track where another has the
     plot's name, another domain, and a track that the same sensor has updated within half its period. Twice the
@@ -119,7 +122,7 @@ def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0
     >>> price(st, 0, Plot(0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0, -1, 0, 0, 0, 0, 0, 0.0, 0, 0.0, 0.0, 4.0, 0), 1.0, 9.0)
-    -60.0
+    -42.0
     """
     b = st.book[k]
     if plot.domain > 0 and b[DOMAIN] > 0 and plot.domain != b[DOMAIN]:
@@ -134,7 +137,7 @@ def price(st: Store, k: int, plot: Plot, q: float, gate: float) -> float:
     d2, spread = misfit(st, k, plot.time_ns, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)
     if not d2 <= gate:
         return 0.0
-    cost = d2 + spread - ALONE
+    cost = d2 + spread - LEFT
     if plot.mode_3a >= 0 and b[MODE_3A] >= 0:
         cost += SAME_CODE if plot.mode_3a == b[MODE_3A] else OTHER_CODE
     return min(cost, -1e-3)

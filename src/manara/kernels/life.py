@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy, kalman
+from manara.kernels.clutter import doubted
 from manara.kernels.states import (
     COASTING,
     CONFIRMED,
@@ -62,8 +63,9 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
 
     A craft whose identity is known: by its kind (seconds of silence), coasting earlier where it was heard often; its
     next sign will find it again. One without a name: by the plots that are due, both as the sensors in range promise
-    and as they have come. A track without a second sign ends sooner, and twins that are one are joined. Rows that
-    ended are still in the store: read them, then ``release`` them.
+    and as they have come; a young one becomes tentative again when its odds fall below even. A track without a second
+    sign ends sooner, and twins that are one are joined. Rows that ended are still in the store: read them, then
+    ``release`` them.
 
     >>> from manara.kernels.tables import blank, take_row
     >>> st = blank(1, 2); k = take_row(st); st.book[k, LIFE] = 1; age(st, 10**12, np.ones((16, 16)), np.zeros(1, int))
@@ -81,6 +83,8 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
             n += 1
         elif life != TENTATIVE:
             st.book[k, LIFE] = COASTING if silent > coast else CONFIRMED
+            if doubted(st, k, now_ns):
+                st.book[k, LIFE] = TENTATIVE
     return n
 
 
@@ -137,7 +141,7 @@ def alive(st: Store) -> I8:
 
 
 class Read(NamedTuple):
-    """Columns of tracks at one time, shape (n,); ``cov`` (n, 10); ``book`` (n, 24) as in ``tables``."""
+    """Columns of tracks at one time, shape (n,); ``cov`` (n, 10); ``book`` (24, n), the columns of ``tables``."""
 
     time_ns: I8
     lat_rad: F8
@@ -170,25 +174,27 @@ def read(st: Store, member: I8, now_ns: int, kinds: F8) -> Read:
         np.empty(n, np.int64),
         np.empty(n, np.int64),
         np.empty((n, 10)),
-        np.empty((n, 24), np.int64),
+        np.empty((24, n), np.int64),
     )
     for a in range(n):
         k = member[a]
         b, m = st.book[k], st.mean[k]
-        book[a, :] = b
-        cov[a, :] = st.cov[k]
+        for c in range(24):
+            book[c, a] = b[c]
+        for c in range(10):
+            cov[a, c] = st.cov[k, c]
         row = row_of(st, k)
         time[a] = max(now_ns, b[TIME])
         dt = (time[a] - b[TIME]) / 1e9
-        x, y, z, c, s = geodesy.move(m[NX], m[NY], m[NZ], height(st, k), dt * m[VE], dt * m[VN])
+        x, y, z, cos, sin = geodesy.move(m[NX], m[NY], m[NZ], height(st, k), dt * m[VE], dt * m[VN])
         if dt > 0.0:
             kalman.predict(cov, a, dt, kinds[row, K_Q])
-            kalman.turn(cov, a, c, s)
+            kalman.turn(cov, a, cos, sin)
         f[0, a], f[1, a] = geodesy.lat_lon(x, y, z)
         f[2, a] = m[ALT]
         if abs(m[VU]) < 500.0:
             f[2, a] += m[VU] * min(max((time[a] - b[UPDATED]) / 1e9, 0.0), CLIMB_LIMIT_S)
-        f[3, a], f[4, a] = c * m[VE] - s * m[VN], s * m[VE] + c * m[VN]
+        f[3, a], f[4, a] = cos * m[VE] - sin * m[VN], sin * m[VE] + cos * m[VN]
         f[5, a], f[6, a] = m[VU], m[7]
         flags[a] = b[FLAGS_OLD] | b[FLAGS_NEW] | b[GROUND]
         hold = kinds[row, K_DROP] * 1e9

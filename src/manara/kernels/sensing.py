@@ -74,6 +74,18 @@ class Plot(NamedTuple):
     rest_ns: int  # an antenna that turns does not see one craft twice within this time
 
 
+class Scene(NamedTuple):
+    """What a sweep knows beside its plots and tracks."""
+
+    sites: F8  # (s, 15)
+    seen_ns: I8  # (s,) time of each sensor's last plot; kept by the sweep
+    tally: F8  # (s, 5) see ``clutter``; kept by the sweep
+    kinds: F8  # (16, 16) see the K_ constants of ``states``
+    motions: F8  # (16, 3) of the same kinds: densities of the steady and the turning model, spread of turn rates
+    work: F8  # (4, 14) for ``models.step``
+    plain: bool  # one model, counts of plots instead of odds: what a textbook tracker does
+
+
 @njit(cache=True, nogil=True)
 def pick(i: int, rows: PlotRows, pos: F8, r: F8, sites: F8) -> Plot:
     """Plot i with the position and covariance that ``locate`` gave it.

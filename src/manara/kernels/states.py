@@ -9,6 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy, kalman
+from manara.kernels.models import IN_USE, P_TURN
+from manara.kernels.models import RATE as TURN_RATE
 from manara.kernels.tables import (
     ALT,
     BORN,
@@ -165,6 +167,8 @@ def misfit(
 ) -> tuple[float, float]:
     """Squared Mahalanobis distance of a position from track k at the position's own time, and ln |S|.
 
+    A track in a turn is expected on its arc, by as much as it is believed to turn.
+
     >>> from manara.kernels.tables import blank
     >>> st = blank(1, 2); st.mean[0, 0] = 1.0
     >>> [round(v, 3) for v in misfit(st, 0, 0, 1.0, 0.0, 0.0, 2.0, 0.0, 2.0, 1.0)]
@@ -173,8 +177,9 @@ def misfit(
     m = st.mean
     dt = (time_ns - st.book[k, TIME]) / 1e9
     e, n = geodesy.offset(m[k, NX], m[k, NY], m[k, NZ], height(st, k), x, y, z)
-    e -= dt * m[k, VE]
-    n -= dt * m[k, VN]
+    bend = 0.5 * dt * st.imm[k, P_TURN] * st.imm[k, IN_USE] * st.imm[k, TURN_RATE]
+    e -= dt * (m[k, VE] - bend * m[k, VN])
+    n -= dt * (m[k, VN] + bend * m[k, VE])
     sxx, sxy, syy = kalman.spread(st.cov, k, dt, q, rxx, rxy, ryy)
     det = sxx * syy - sxy * sxy
     return (syy * e * e - 2.0 * sxy * e * n + sxx * n * n) / det, math.log(det)
@@ -195,7 +200,8 @@ def take_position(
     >>> take_position(st, 0, 0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0), float(st.cov[0, 0])
     (0.0, 0.5)
     """
-    m, b = st.mean, st.book
+    m = st.mean
+    st.imm[k, IN_USE] = 0.0
     dt = advance_to(st, k, time_ns, q)
     e, n = geodesy.offset(m[k, NX], m[k, NY], m[k, NZ], height(st, k), x, y, z)
     e -= dt * m[k, VE]
@@ -207,6 +213,19 @@ def take_position(
     m[k, VE] += dve
     m[k, VN] += dvn
     shift(st, k, de, dn)
+    heard(st, k, time_ns)
+    return nis
+
+
+@njit(cache=True, nogil=True)
+def heard(st: Store, k: int, time_ns: int) -> None:
+    """Track k was updated with a position of a time: one hit more, and how often they come.
+
+    >>> from manara.kernels.tables import blank
+    >>> st = blank(1, 2); heard(st, 0, 4 * NS); float(st.fac[0, INTERVAL]), int(st.book[0, HITS])
+    (4.0, 1)
+    """
+    b = st.book
     gap = (time_ns - b[k, UPDATED]) / 1e9
     if gap > 0.0:
         if b[k, HITS] >= 2:
@@ -214,7 +233,6 @@ def take_position(
         st.fac[k, INTERVAL] = gap
         b[k, UPDATED] = time_ns
     b[k, HITS] += 1
-    return nis
 
 
 @njit(cache=True, nogil=True)
@@ -226,6 +244,7 @@ def take_velocity(st: Store, k: int, time_ns: int, ve: float, vn: float, sigma_m
     30.0
     """
     m, c = st.mean, st.cov[k]
+    st.imm[k, IN_USE] = 0.0
     dt = advance_to(st, k, time_ns, q)
     r = sigma_mps * sigma_mps - q * dt
     e, n = ve - m[k, VE], vn - m[k, VN]
@@ -250,6 +269,7 @@ def place(st: Store, k: int, time_ns: int, x: float, y: float, z: float, rxx: fl
     [4.0, 4.0, 0.0]
     """
     m, c = st.mean, st.cov[k]
+    st.imm[k, IN_USE] = 0.0
     m[k, NX], m[k, NY], m[k, NZ] = x, y, z
     c[0], c[1], c[4] = rxx, rxy, ryy
     c[2], c[3], c[5], c[6] = 0.0, 0.0, 0.0, 0.0

@@ -8,9 +8,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from manara.kernels import gate
+from manara.kernels import clutter, gate
 from manara.kernels.assignment import assign
-from manara.kernels.sensing import BAD, NO_SITE, S_DOMAIN, S_PERIOD, Plot, PlotRows, locate, pick, plots_per_s, slices
+from manara.kernels.clutter import CERTAIN, FIRST_SCORE, weigh
+from manara.kernels.flight import take_plot
+from manara.kernels.models import Motion
+from manara.kernels.sensing import (
+    BAD,
+    NO_SITE,
+    S_DOMAIN,
+    S_PERIOD,
+    Plot,
+    PlotRows,
+    Scene,
+    locate,
+    pick,
+    plots_per_s,
+    slices,
+)
 from manara.kernels.states import (
     BAD_PLOT,
     CAPACITY,
@@ -39,7 +54,6 @@ from manara.kernels.states import (
     model,
     row_of,
     take_flags,
-    take_position,
 )
 from manara.kernels.tables import (
     ALT,
@@ -60,6 +74,7 @@ from manara.kernels.tables import (
     NY,
     NZ,
     RATE,
+    SCORE,
     SEEN_AT,
     SEEN_BY,
     SOURCES,
@@ -79,22 +94,23 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 GATE_PLOT = 12.25  # 3.5 σ
+GATE_FIRM = 25.0  # of a confirmed track: what begins to turn leaves the narrow gate before its models follow
 HITS_TO_CONFIRM, MISSES_TO_CONFIRM, HITS_BLIND = 3, 1.5, 5
+AROUND = 96  # tracks looked at for one plot
 QUICK_S, HITS_QUICK = 2.0, 6  # a sensor that looks so often shows clutter that lasts for some looks
 
 
 @njit(cache=True, nogil=True)
-def sweep(order: I8, rows: PlotRows, sites: F8, seen_ns: I8, now_ns: int, kinds: F8, st: Store, counts: I8) -> None:
+def sweep(order: I8, rows: PlotRows, now_ns: int, sc: Scene, st: Store, counts: I8) -> None:
     """Take plots into the store.
 
-    In: ``order`` (m,) rows in order of time; ``sites`` (s, 15), ``seen_ns`` (s,) time of each sensor's last plot (kept
-    here); ``kinds`` (16, 16). The store has room for m more rows (else CAPACITY is counted). Out: store and counts, in
-    place. Any float and any time is allowed in the rows. Deterministic. 0.3 to 1 µs a plot.
+    In: ``order`` (m,) rows in order of time. The store has room for m more rows (else CAPACITY is counted). Out: store
+    and counts, in place. Any float and any time is allowed in the rows. Deterministic. 0.3 to 1 µs a plot.
 
     Each slice: an address names its track (within a wide gate); the rest is assigned optimally to confirmed tracks,
     then what is left to tentative ones; what no track wants begins a tentative track.
     """
-    n = len(rows.time_ns)
+    n, sites, kinds, seen_ns = len(rows.time_ns), sc.sites, sc.kinds, sc.seen_ns
     pos, r, why = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n, np.int64)
     locate(rows, sites, pos, r, why)
     good = np.empty(len(order), np.int64)
@@ -117,42 +133,43 @@ def sweep(order: I8, rows: PlotRows, sites: F8, seen_ns: I8, now_ns: int, kinds:
             seen_ns[rows.sensor[i]] = max(seen_ns[rows.sensor[i]], t)
     out, start = slices(good[:m], rows, sites)
     for g in range(len(start) - 1):
-        _slice(out[start[g] : start[g + 1]], rows, pos, r, sites, seen_ns, kinds, st, counts)
+        _slice(out[start[g] : start[g + 1]], rows, pos, r, sc, st, counts)
 
 
 @njit(cache=True, nogil=True)
-def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
+def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sc: Scene, st: Store, counts: I8) -> None:
     st.head[GROUPS] += 1
     left = np.empty(len(part), np.int64)
     n = 0
     for a in range(len(part)):
         i = part[a]
         named = rows.identity[i] != 0
-        if not (named and _by_address(pick(i, rows, pos, r, sites), sites, seen_ns, kinds, st, counts)):
+        if not (named and _by_address(pick(i, rows, pos, r, sc.sites), sc, st, counts)):
             left[n] = i
             n += 1
-    n = _assign(left[:n], CONFIRMED, COASTING, rows, pos, r, sites, seen_ns, kinds, st, counts)
-    n = _assign(left[:n], TENTATIVE, TENTATIVE, rows, pos, r, sites, seen_ns, kinds, st, counts)
+    n = _assign(left[:n], CONFIRMED, COASTING, rows, pos, r, sc, st, counts)
+    n = _assign(left[:n], TENTATIVE, TENTATIVE, rows, pos, r, sc, st, counts)
+    clutter.note(sc.tally, sc.sites, rows, part, n)
     for a in range(n):
-        _begin(pick(left[a], rows, pos, r, sites), sites, seen_ns, kinds, st, counts)
+        _begin(pick(left[a], rows, pos, r, sc.sites), sc, st, counts)
 
 
 @njit(cache=True, nogil=True)
-def _by_address(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> bool:
+def _by_address(plot: Plot, sc: Scene, st: Store, counts: I8) -> bool:
     """Give a labelled plot to the nearest track of its address; False where it cannot be of any of them."""
     k, best, best_d2 = find(st, plot.identity), -1, np.inf
     t = plot.time_ns
     while k >= 0:
         row = row_of(st, k)
-        if (st.book[k, TIME] - t) / 1e9 <= kinds[row, K_LATE]:
-            q = kinds[row, K_Q]
+        if (st.book[k, TIME] - t) / 1e9 <= sc.kinds[row, K_LATE]:
+            q = sc.kinds[row, K_Q]
             d2 = misfit(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, q)[0]
             if d2 < best_d2:
                 best, best_d2 = k, d2
         k = st.book[k, NEXT]
-    if best < 0 or (best_d2 > GATE_REPORT and not in_doubt(st, best, t, plot.x, plot.y, plot.z, kinds)):
+    if best < 0 or (best_d2 > GATE_REPORT and not in_doubt(st, best, t, plot.x, plot.y, plot.z, sc.kinds)):
         return False
-    _take(plot, best, sites, seen_ns, kinds, st, counts)
+    _take(plot, best, sc, st, counts)
     return True
 
 
@@ -182,9 +199,7 @@ def _assign(
     rows: PlotRows,
     pos: F8,
     r: F8,
-    sites: F8,
-    seen_ns: I8,
-    kinds: F8,
+    sc: Scene,
     st: Store,
     counts: I8,
 ) -> int:
@@ -196,19 +211,20 @@ def _assign(
     widest = 0.0
     for a in range(n):
         widest = max(widest, r[left[a], 0] + r[left[a], 2])
-    domain = int(sites[rows.sensor[left[0]], S_DOMAIN])
-    slack = kinds[model(0, domain), K_PRIOR_V] * (3.5 * min(sites[rows.sensor[left[0]], S_PERIOD], 10.0))
+    domain = int(sc.sites[rows.sensor[left[0]], S_DOMAIN])
+    slack = sc.kinds[model(0, domain), K_PRIOR_V] * (3.5 * min(sc.sites[rows.sensor[left[0]], S_PERIOD], 10.0))
+    widest_d2 = GATE_FIRM if low == CONFIRMED and not sc.plain else GATE_PLOT
     cell = 2.0 * min(max(3.5 * math.sqrt(widest) + slack, 200.0), 12_000.0)
     grid = gate.build(st, member, rows.time_ns[left[n // 2]], cell)
     count, col = np.zeros(n, np.int64), np.zeros((n, gate.WIDEST), np.int64)
-    cost, around = np.zeros((n, gate.WIDEST)), np.empty(256, np.int64)
+    cost, around = np.zeros((n, gate.WIDEST)), np.empty(AROUND, np.int64)
     for a in range(n):
         i = left[a]
-        plot = pick(i, rows, pos, r, sites)
+        plot = pick(i, rows, pos, r, sc.sites)
         for p in range(gate.near(grid, plot.x, plot.y, plot.z, around)):
             k = member[around[p]]
-            q = kinds[row_of(st, k), K_Q]
-            c = gate.price(st, k, plot, q, GATE_PLOT)
+            q = sc.kinds[row_of(st, k), K_Q]
+            c = gate.price(st, k, plot, q, widest_d2)
             if c < 0.0:
                 gate.keep(count, col, cost, a, around[p], c)
     chosen = assign(n, len(member), count, col, cost)
@@ -216,7 +232,7 @@ def _assign(
     for a in range(n):
         i = left[a]
         if chosen[a] >= 0:
-            _take(pick(i, rows, pos, r, sites), member[chosen[a]], sites, seen_ns, kinds, st, counts)
+            _take(pick(i, rows, pos, r, sc.sites), member[chosen[a]], sc, st, counts)
         else:
             left[m] = i
             m += 1
@@ -224,35 +240,41 @@ def _assign(
 
 
 @njit(cache=True, nogil=True)
-def _take(plot: Plot, k: int, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
+def _take(plot: Plot, k: int, sc: Scene, st: Store, counts: I8) -> None:
     """Update track k with plot i, and learn from it what it says beside its position."""
     b, t = st.book, plot.time_ns
     row = row_of(st, k)
-    if (b[k, TIME] - t) / 1e9 > kinds[row, K_LATE]:
+    if (b[k, TIME] - t) / 1e9 > sc.kinds[row, K_LATE]:
         counts[TOO_LATE] += 1
         return
     counts[LATE_USED] += t < b[k, TIME]
     counts[USED_ROWS] += 1
-    take_position(st, k, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, kinds[row, K_Q])
+    q = sc.kinds[row, K_Q]
+    if st.fac[k, SCORE] < CERTAIN:
+        weigh(st, k, plot, q, clutter.density(sc.tally, sc.sites, plot.sensor))
+    rate = 0.0 if sc.plain else sc.motions[row, 2]
+    take_plot(st, k, plot, Motion(sc.motions[row, 0], sc.motions[row, 1], q, rate), sc.work)
     b[k, SWEEP], b[k, SEEN_BY], b[k, SEEN_AT] = st.head[GROUPS], plot.sensor + 1, t
     _label(k, plot.identity, st)
-    if b[k, LIFE] != TENTATIVE or (_enough(plot, k, st) and stands(st, k, kinds)):
+    if b[k, LIFE] != TENTATIVE or (_enough(plot, k, sc.plain, st) and stands(st, k, sc.kinds)):
         b[k, LIFE] = CONFIRMED
     if b[k, HITS] % 8 == 0:
         v = st.mean[k]
-        st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, v[NX], v[NY], v[NZ])
+        st.fac[k, RATE] = plots_per_s(sc.sites, sc.seen_ns, t, v[NX], v[NY], v[NZ])
     if b[k, LIFE] == CONFIRMED and chained(st, k):
         mark(st, k, t)
-    _learn(plot, k, kinds[row, K_HOLD], st)
+    _learn(plot, k, sc.kinds[row, K_HOLD], st)
 
 
 @njit(cache=True, nogil=True)
-def _enough(plot: Plot, k: int, st: Store) -> bool:
-    """Three plots with at most two missing of what the sensors in range should have given; five where many see less.
-    Echoes of a sensor that looks every second must last for six."""
+def _enough(plot: Plot, k: int, plain: bool, st: Store) -> bool:
+    """A craft more likely than not; with an address, three plots with at most two missing of what the sensors in range
+    should have given; five where many see less. Echoes of a sensor that looks every second must last for six."""
     hits = st.book[k, HITS]
     if plot.identity == 0 and plot.period_s < QUICK_S:
         return bool(hits >= HITS_QUICK)
+    if plot.identity == 0 and not plain:
+        return bool(hits >= HITS_BLIND or st.fac[k, SCORE] > 0.0)
     due = (plot.time_ns - st.book[k, BORN]) / 1e9 * st.fac[k, RATE] + 1.0
     return bool(hits >= HITS_BLIND or (hits >= HITS_TO_CONFIRM and due <= hits + MISSES_TO_CONFIRM))
 
@@ -282,16 +304,16 @@ def _learn(plot: Plot, k: int, hold_s: float, st: Store) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _begin(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8) -> None:
+def _begin(plot: Plot, sc: Scene, st: Store, counts: I8) -> None:
     """A tentative track from a plot that nothing else explains."""
     t, domain = plot.time_ns, plot.domain
     if plot.identity != 0 and chain_length(st, plot.identity) >= CHAIN_MAX:
         counts[CROWDED] += 1
         return
-    if kinds[plot.kind, K_DOMAIN] > 0.0:
-        domain = int(kinds[plot.kind, K_DOMAIN])
+    if sc.kinds[plot.kind, K_DOMAIN] > 0.0:
+        domain = int(sc.kinds[plot.kind, K_DOMAIN])
     row = model(plot.kind, domain)
-    prior = kinds[row, K_PRIOR_V]
+    prior = sc.kinds[row, K_PRIOR_V]
     k = birth(st, t, plot.x, plot.y, plot.z, plot.rxx, plot.rxy, plot.ryy, prior)
     if k < 0:
         counts[CAPACITY] += 1
@@ -300,10 +322,10 @@ def _begin(plot: Plot, sites: F8, seen_ns: I8, kinds: F8, st: Store, counts: I8)
     b = st.book
     b[k, DOMAIN], b[k, SWEEP], b[k, SEEN_BY], b[k, SEEN_AT] = domain, st.head[GROUPS], plot.sensor + 1, t
     speed, course = plot.speed_mps, plot.course_rad
-    if math.isfinite(course) and 0.0 <= speed <= kinds[row, K_SPEED_MAX]:
+    if math.isfinite(course) and 0.0 <= speed <= sc.kinds[row, K_SPEED_MAX]:
         st.mean[k, VE], st.mean[k, VN] = speed * math.sin(course), speed * math.cos(course)
         st.cov[k, 7] = st.cov[k, 9] = 0.01 * prior * prior + 0.01 * speed * speed
-    st.fac[k, INTERVAL] = plot.period_s
-    st.fac[k, RATE] = plots_per_s(sites, seen_ns, t, plot.x, plot.y, plot.z)
+    st.fac[k, INTERVAL], st.fac[k, SCORE] = plot.period_s, (2.0 * CERTAIN if sc.plain else FIRST_SCORE)
+    st.fac[k, RATE] = plots_per_s(sc.sites, sc.seen_ns, t, plot.x, plot.y, plot.z)
     _label(k, plot.identity, st)
-    _learn(plot, k, kinds[row, K_HOLD], st)
+    _learn(plot, k, sc.kinds[row, K_HOLD], st)

@@ -4,8 +4,9 @@ A ``Store`` is a tuple of arrays. Row k is one track:
 
     mean (n, 8)   float64  [nx, ny, nz, alt_m, ve_mps, vn_mps, vu_mps, heading_rad]   n-vector: see ``geodesy``
     cov  (n, 10)  float64  see ``kalman``
-    fac  (n, 4)   float64  [mean interval between updates s, expected plots per s, spare, since when it agrees with a
-                           twin: seconds of its life plus one, 0 for not]
+    fac  (n, 4)   float64  [mean interval between updates s, expected plots per s, ln of the odds that it exists, since
+                           when it agrees with a twin: seconds of its life plus one, 0 for not]
+    imm  (n, 52)  float64  see ``models``
     book (n, 24)  int64    times in ns, the rest as the constants below say
 
 ``keys`` and ``rows`` are an open-addressing hash table from identity to the newest track that claims it; further
@@ -20,11 +21,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from manara.kernels.models import WIDTH
+
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 NX, NY, NZ, ALT, VE, VN, VU, HEADING = range(8)
-INTERVAL, RATE, NIS, SINCE = range(4)
+INTERVAL, RATE, SCORE, SINCE = range(4)
 (
     TIME,  # of the state
     UPDATED,  # time of the last position taken
@@ -64,6 +67,7 @@ class Store(NamedTuple):
     mean: F8
     cov: F8
     fac: F8
+    imm: F8
     book: I8
     keys: I8
     rows: I8
@@ -217,6 +221,7 @@ def take_row(st: Store) -> int:
     st.mean[k, :] = 0.0
     st.cov[k, :] = 0.0
     st.fac[k, :] = 0.0
+    st.imm[k, :] = 0.0
     st.book[k, :] = 0
     head[COUNTS] += 1
     head[LIVE] += 1
@@ -257,6 +262,7 @@ def blank(capacity: int, buckets: int) -> Store:
         mean=np.zeros((capacity, 8)),
         cov=np.zeros((capacity, 10)),
         fac=np.zeros((capacity, 4)),
+        imm=np.zeros((capacity, WIDTH)),
         book=np.zeros((capacity, 24), np.int64),
         keys=np.zeros(buckets, np.int64),
         rows=np.zeros(buckets, np.int64),
@@ -274,7 +280,7 @@ def enlarged(st: Store, capacity: int, buckets: int) -> Store:
     """
     out = blank(capacity, buckets)
     n = len(st.book)
-    for name in ("mean", "cov", "fac", "book", "free"):
+    for name in ("mean", "cov", "fac", "imm", "book", "free"):
         getattr(out, name)[:n] = getattr(st, name)
     out.keys[: len(st.keys)], out.rows[: len(st.rows)] = st.keys, st.rows
     out.numbers[:], out.head[:] = st.numbers, st.head

@@ -162,6 +162,7 @@ def _absorb(st: Store, j: int, k: int) -> None:
     if b[k, TIME] > b[j, TIME]:
         st.mean[j, :] = st.mean[k]
         st.cov[j, :] = st.cov[k]
+        st.imm[j, :] = st.imm[k]
         b[j, TIME] = b[k, TIME]
     b[j, LIFE] = max(b[j, LIFE], b[k, LIFE])
     b[j, UPDATED] = max(b[j, UPDATED], b[k, UPDATED])

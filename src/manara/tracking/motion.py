@@ -5,6 +5,7 @@ One row per ``Kind``; the columns are those that ``kernels.follow`` names K_. A 
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
@@ -87,3 +88,30 @@ def table() -> F8:
     (16, 16)
     """
     return np.array([astuple(m) for m in (*(KINDS[kind] for kind in Kind), TAXIING, PARKED)], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Models:
+    """A kind that only sensors see goes along a line, turns, or moves at random by ``q_m2ps3`` of its ``Motion``."""
+
+    steady_m2ps3: float = 0.0
+    turn_m2ps3: float = 0.0
+    turn_radps: float = 0.0  # spread of its rates of turn; 0: one model only
+
+
+_FLIGHT = Models(0.1, 1.0, math.radians(2.2))
+MODELS: dict[Kind, Models] = {
+    Kind.AIRCRAFT: _FLIGHT,
+    Kind.SYSTEM_TRACK_AIR: _FLIGHT,
+    Kind.UNMANNED_AIRCRAFT: Models(0.1, 1.0, math.radians(4.0)),
+}
+
+
+def models() -> F8:
+    """The rows as the kernels take them, (16, 3) float64, in the order of ``table``; the last two are one model.
+
+    >>> models().shape
+    (16, 3)
+    """
+    none = (Models(), Models())
+    return np.array([astuple(m) for m in (*(MODELS.get(kind, Models()) for kind in Kind), *none)], dtype=np.float64)

@@ -81,7 +81,7 @@ def tracks(out: Read, serial: int) -> Tracks:
     >>> len(tracks(none, 0))
     0
     """
-    book = np.ascontiguousarray(out.book.T)
+    book = out.book
     code = book[tables.MODE_3A]
     return Tracks(
         track_id=np.uint64(serial << 48) | book[tables.COUNTER].view(np.uint64),

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from manara.kernels import follow, life, states, tables
+from manara.kernels import clutter, follow, life, states, tables
+from manara.kernels.sensing import Scene
 from manara.kernels.sweep import sweep
 from manara.records.columns import F8, I8, U4
 from manara.records.plots import Plots
@@ -30,7 +31,7 @@ from manara.tracking import motion, rows, sites
 
 Rows = TypeVar("Rows", Reports, Plots)
 CAPACITY_MAX = 1 << 20  # tracks per view; more rows are refused and counted
-_KINDS = motion.table()
+_KINDS, _MOTIONS = motion.table(), motion.models()
 _WHY = {
     states.NO_POSITION: "no_position",
     states.OUT_OF_RANGE: "out_of_range",
@@ -76,9 +77,11 @@ class State:
     view: frozenset[int] | None
     serial: int
     capacity_max: int
+    plain: bool
     store: tables.Store
     table: F8  # of sensors; row 0 knows no site
     seen_ns: I8  # time of each sensor's last plot
+    tally: F8  # what each sensor's plots say of its false ones, see ``kernels.clutter``
     row_of: dict[int, int] = field(default_factory=dict)  # source -> row of the table
     slot_of: dict[int, int] = field(default_factory=dict)  # source -> bit of Tracks.sources
     sensors: tuple[Sensor, ...] = ()
@@ -86,10 +89,15 @@ class State:
 
 
 def init(
-    view: frozenset[int] | None = None, capacity: int = 16384, serial: int = 0, capacity_max: int = CAPACITY_MAX
+    view: frozenset[int] | None = None,
+    capacity: int = 16384,
+    serial: int = 0,
+    capacity_max: int = CAPACITY_MAX,
+    plain: bool = False,
 ) -> State:
     """A state that has seen nothing. ``view``: the sources it may know, None for all; ``serial``: the view's number
-    below 65,536, the top 16 bits of its track ids; ``capacity``: tracks to make room for at first.
+    below 65,536, the top 16 bits of its track ids; ``capacity``: tracks to make room for at first;
+    ``plain``: one model of motion and counts of plots, for comparison with a textbook tracker.
 
     >>> len(advance(init(capacity=16), Inbox(), 0).tracks)
     0
@@ -97,7 +105,7 @@ def init(
     capacity = max(1, min(capacity, capacity_max))
     store = tables.blank(capacity, _buckets(capacity))
     table = sites.row(None)[np.newaxis, :].copy()
-    return State(view, serial & 0xFFFF, capacity_max, store, table, np.zeros(1, np.int64))
+    return State(view, serial & 0xFFFF, capacity_max, plain, store, table, np.zeros(1, np.int64), clutter.blank(1))
 
 
 def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
@@ -119,7 +127,8 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         order = np.argsort(plots.time_ns, kind="stable")
         which = _sensor_rows(state, plots.source)
         seen = rows.plots(plots, _bits(state, plots.source), which)
-        sweep(order, seen, state.table, state.seen_ns, now_ns, _KINDS, state.store, counts)
+        scene = Scene(state.table, state.seen_ns, state.tally, _KINDS, _MOTIONS, np.zeros((4, 14)), state.plain)
+        sweep(order, seen, now_ns, scene, state.store, counts)
     ended = np.empty(int(state.store.head[tables.TOP]), np.int64)
     ended = ended[: life.age(state.store, now_ns, _KINDS, ended)]
     gone = rows.tracks(life.read(state.store, ended, now_ns, _KINDS), state.serial)
@@ -138,7 +147,7 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
 def dump(state: State) -> dict[str, Any]:
     """The whole state as NumPy arrays and integers; ``load`` goes on from it bit for bit."""
     top = int(state.store.head[tables.TOP])
-    cut = {name: getattr(state.store, name)[:top].copy() for name in ("mean", "cov", "fac", "book", "free")}
+    cut = {name: getattr(state.store, name)[:top].copy() for name in ("mean", "cov", "fac", "imm", "book", "free")}
     whole = {name: getattr(state.store, name).copy() for name in ("keys", "rows", "numbers", "head")}
     beside = [sorted(state.view) if state.view is not None else None, state.sensors, state.feeds]
     return {
@@ -146,10 +155,12 @@ def dump(state: State) -> dict[str, Any]:
         **whole,
         "table": state.table.copy(),
         "seen_ns": state.seen_ns.copy(),
+        "tally": state.tally.copy(),
         "row_of": np.array(list(state.row_of.items()), np.int64).reshape(-1, 2),
         "slot_of": np.array(list(state.slot_of.items()), np.int64).reshape(-1, 2),
         "configuration": np.frombuffer(msgspec.msgpack.encode(beside), np.uint8),
         "serial": state.serial,
+        "plain": int(state.plain),
         "capacity": len(state.store.book),
         "capacity_max": state.capacity_max,
     }
@@ -167,10 +178,12 @@ def load(plain: Mapping[str, Any]) -> State:
     return State(
         view=None if view is None else frozenset(view),
         serial=int(plain["serial"]),
+        plain=bool(plain["plain"]),
         capacity_max=int(plain["capacity_max"]),
         store=blank,
         table=np.array(plain["table"]),
         seen_ns=np.array(plain["seen_ns"]),
+        tally=np.array(plain["tally"]),
         row_of={int(a): int(b) for a, b in plain["row_of"]},
         slot_of={int(a): int(b) for a, b in plain["slot_of"]},
         sensors=sensors,
@@ -254,6 +267,7 @@ def _sensor_rows(state: State, source: U4) -> I8:
         row = sites.row(sites.match(s, state.sensors, state.feeds))
         state.table = np.vstack([state.table, row])
         state.seen_ns = np.append(state.seen_ns, 0)
+        state.tally = np.vstack([state.tally, clutter.blank(1)])
         return state.row_of[s]
 
     return _lookup(source, state.row_of, fresh)
