@@ -145,26 +145,46 @@ def fetch(port: int, path: str):
 
 
 def until(condition, seconds=90.0):
-    end = time.monotonic() + seconds
+    end, fault = time.monotonic() + seconds, None
     while time.monotonic() < end:
         try:
-            found = condition()
-        except OSError:
-            found = None
+            found, fault = condition(), None
+        except OSError as error:
+            found, fault = None, error
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError("it never came")
+    raise AssertionError(f"it never came; the last try: {fault or found!r}")
+
+
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def no_child_outlives_its_test():
+    """A child that a failed test leaves is ended, and what it said is shown with the failure."""
+    yield
+    while STARTED:
+        child = STARTED.pop()
+        if child.returncode is None:
+            child.send_signal(signal.SIGINT)
+            try:
+                print(*child.communicate(timeout=20), sep="\n")
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.communicate()
 
 
 def start(*args, stdin=None):
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-m", "manara", *args],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ,
     )
+    STARTED.append(child)
+    return child
 
 
 def stopped(child) -> str:
@@ -234,7 +254,8 @@ def test_an_early_interrupt_ends_the_demo_and_leaves_nothing_behind(after_s):
 def test_the_demo_lives():
     port = free_port()
     child = start("demo", "--no-browser", "--port", str(port))
-    health = until(lambda: (h := fetch(port, "/api/health"))["tracks"] > 100 and h)
+    until(lambda: fetch(port, "/api/health")["tracks"] > 100)
+    health = fetch(port, "/api/health")
     assert all(f["rejects_total"] < 0.01 * max(f["records_total"], 100) for f in health["feeds"]), health["feeds"]
     assert all(f["records_total"] for f in health["feeds"])
     stopped(child)
