@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manara.host import numba_cache
 
-KEPT_S = 7 * 86_400.0  # folders of earlier states of the kernels stay a week: another checkout state may use them
+KEPT_S = 7 * 86_400.0  # folders of earlier states stay a week: another branch may use them
 
 
 def modules() -> list[str]:
@@ -25,10 +25,11 @@ def modules() -> list[str]:
 
 
 def forget_old(folder: Path) -> int:
-    """Remove compiled kernels of earlier states that nobody has used for a week."""
+    """Remove compiled kernels of earlier states, and of other builds of Numba, that are older than a week."""
+    kept = {numba_cache.folder_name(one) for one in numba_cache.kernel_files()}
     removed = 0
-    for one in folder.parent.glob("numba-*"):
-        if one != folder and time.time() - one.stat().st_mtime > KEPT_S:
+    for one in (*folder.iterdir(), *folder.parent.glob("numba-*")):
+        if one != folder and one.name not in kept and time.time() - one.stat().st_mtime > KEPT_S:
             shutil.rmtree(one, ignore_errors=True)
             removed += 1
     return removed
