@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from manara.host import link_checks
-from manara.host.witnessing import Witnessing
+from manara.host.log_store import LogStore
 from manara.ledger import cosign, witness
 from manara.ledger import stage as ledger
 from manara.link import stage as link
@@ -182,7 +182,7 @@ MUTANTS = (
     ),
     Mutant(
         "a log does not heed its witnesses",
-        _wrapped(Witnessing, "_must_not", _nothing),
+        _wrapped(LogStore, "behind", lambda *_: ""),
         ("behind", "cosigned"),
         ("restore",),
         8,

@@ -138,18 +138,21 @@ def test_two_persons_begin_a_new_epoch_that_names_the_old_head():
         assert one.behind(log.checkpoint()) == "", "the old log is another log now"
 
 
-def test_a_log_that_was_told_to_stop_stops_until_persons_begin_it_anew():
-    log = store(KeyDisk())
-    publish(log, 0)
-    log.refuse("belora has cosigned 9 leaves")
-    with pytest.raises(MustNotSign, match="9 leaves"):
-        publish(log, 1)
+def test_what_persons_name_is_the_newest_head_that_any_witness_shows():
+    log, old = lived_on()
+    assert "2 leaves" in old.behind(log.checkpoint())
+    publish(log, 2)
+    assert "3 leaves" in old.behind(log.checkpoint())
+    publish(log, 3)
+    older = log.checkpoint()
+    publish(log, 4)
+    assert "5 leaves" in old.behind(log.checkpoint())
+    assert "5 leaves" in old.behind(older), "a witness that has seen less changes nothing"
     signers, directory = persons("arvena")
-    root = "ab" * 32
-    refused = log.begin_epoch(epoch_envelope(signers, "arvena", old_size="0", old_root=root), directory)
-    assert refused == "The old head has at least 1 leaves."
-    assert log.begin_epoch(epoch_envelope(signers, "arvena", old_size="9", old_root=root), directory) == ""
-    assert publish(log, 1).leaf == 0
+    named = epoch_envelope(signers, "arvena", old_size="4", old_root=log.root.hex())
+    assert (
+        old.begin_epoch(named, directory) == f"The statement must name the old head: 5 leaves, root {log.root.hex()}."
+    )
 
 
 def test_in_a_new_epoch_each_stream_may_jump_once():

@@ -16,6 +16,7 @@ from manara.exercise import partners
 from manara.host import commands
 from manara.host.clock import WallClock
 from manara.host.door import BUSY, HEARD_MAX
+from manara.host.log_store import MustNotSign
 from manara.host.problems import BadInput
 from manara.host.running import Face, Running
 from manara.host.sharing import Sharing
@@ -92,18 +93,22 @@ def test_the_directory_is_the_first_that_a_step_gets(share, kit):
     assert first.directory == (kit.members["arvena"].folder / "directory.toml").read_bytes()
 
 
-def test_effects_are_done_in_order_and_what_the_log_refuses_is_owed(share):
+def must_not_sign(*_: object) -> Published:
+    raise MustNotSign("a witness has seen more of it")
+
+
+def test_effects_are_done_in_order_and_what_the_log_refuses_is_owed(share, monkeypatch):
     one = share()
     one.take()
     assert one.perform((publish(1, 0), answer(1, "first")))
     assert commands.answered(one.folder, "first") is not None
-    one.log.refuse("a witness has seen more of it")
+    monkeypatch.setattr(one.log, "publish", must_not_sign)
     assert not one.perform((publish(2, 1), answer(2, "second")))
     assert "a witness has seen more" in one.trouble
     assert commands.answered(one.folder, "second") is None, "an answer went out before what it answers was logged"
     assert not one.perform(())
     assert one.log.size == 1
-    one.log.refuse("")
+    monkeypatch.undo()
     assert one.perform(())
     assert (one.trouble, one.log.size) == ("", 2)
     assert commands.answered(one.folder, "second") is not None

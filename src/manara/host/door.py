@@ -59,6 +59,7 @@ class Door:
         self._views = Views()
         self.told = set(log.heads())
         self.accuse: Callable[[str, tuple[bytes, bytes]], str] = lambda _, __: ""  # keeps evidence, names the file
+        self.held: Callable[[str], bytes] = lambda _: b""  # partner -> the newest checkpoint known of its log
         self.standings = standing.init()
         self._ready = False  # until a step has said who was revoked and what was suspended, nobody comes in
         self.server: LinkServer | None = None
@@ -68,7 +69,7 @@ class Door:
         """Listen where the configuration says. Raises BadInput."""
         host, port = bounds.link_address(self._config.link_listen, "link_listen")
         self.server = LinkServer(
-            self, Desks(self.admit, self.hear, self._cosign, self._log.tile, self.carry), self._now_ns
+            self, Desks(self.admit, self.hear, self._cosign, self._log.tile, self._known, self.carry), self._now_ns
         )
         pinned = [one.tls_certificate for one in self._others if one.tls_certificate]
         context = tls.server_context(keys.tls_certificate, keys.tls_key, pinned, self.server.handshakes)
@@ -168,6 +169,10 @@ class Door:
         elif said.why:
             self._offer(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
         return said.status, said.body
+
+    def _known(self, partner: str) -> bytes:
+        """What a partner gets who asks how far its own log has come by our memory."""
+        return self.held(partner)
 
     # The log as partners read it (link_answers.LogReads)
 

@@ -5,6 +5,7 @@
     GET  /v1/stream/{name}?from=N&size=S&wait=25    entries from N on; waits for the next one when there is none
     POST /v1/receipt, /v1/statement                 a signed envelope
     POST /witness/add-checkpoint                    C2SP tlog-witness
+    GET  /witness/checkpoint                        the newest checkpoint of the asker's own log that is known here
     GET  /checkpoint, /tile/{path}                  C2SP tlog-tiles
     POST, GET /v1/broker/{alias}                    an envelope for an alias, and envelopes for one's own (broker_desk)
 
@@ -76,12 +77,13 @@ class Carrier(Protocol):
 class Desks:
     """What stands behind the door. ``admit``: fingerprint -> who, or why not. ``hear``: (partner, "receipt" or
     "statement", envelope) -> "" or why not. ``cosign``: (partner, body) -> status and answer. ``tile``: path -> bytes
-    of the file."""
+    of the file. ``held``: partner -> the newest checkpoint of its log that is known here."""
 
     admit: Callable[[str], Admitted | str]
     hear: Callable[[str, str, bytes], Awaitable[str]]
     cosign: Callable[[str, bytes], Awaitable[tuple[int, bytes]]] | None = None
     tile: Callable[[str], bytes | None] | None = None
+    held: Callable[[str], bytes] | None = None
     carry: Carrier | None = None
 
 
@@ -119,6 +121,7 @@ class LinkServer:
         app.router.add_get("/v1/stream/{name:.+}", self._pull)
         app.router.add_post("/v1/{kind:receipt|statement}", self._hear)
         app.router.add_post("/witness/add-checkpoint", self._cosign)
+        app.router.add_get("/witness/checkpoint", self._held)
         app.router.add_get("/checkpoint", self._checkpoint)
         app.router.add_get("/tile/{path:.+}", self._tile)
         app.router.add_post("/v1/broker/{alias}", self._carry_in)
@@ -334,6 +337,13 @@ class LinkServer:
         status, answer = await self._desks.cosign(request[_WHO].partner, await self._body(request, WITNESS_BYTES))
         kind = "text/x.tlog.size" if status == 409 else "text/plain"
         return web.Response(status=status, body=answer, content_type=kind)
+
+    async def _held(self, request: web.Request) -> web.Response:
+        if self._desks.held is None or not request[_WHO].witnessed:
+            return _refusal(404, "no_witness")
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._desks.held, request[_WHO].partner)
+        return web.Response(body=found, content_type="text/plain")
 
     async def _carry_in(self, request: web.Request) -> web.Response:
         if self._desks.carry is None:

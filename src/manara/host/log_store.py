@@ -291,19 +291,9 @@ class LogStore:
                 why = f"a witness has seen another log at {one.size} leaves: this is not its continuation"
             else:
                 return ""
-            self._refused, self._seen = why, one
-            return why
-
-    def refuse(self, why: str) -> None:
-        """Sign nothing from now on, for this reason (a witness says that it has seen more of this log)."""
-        with self._lock:
-            self._refused = why
-
-    def heed(self, before: str, why: str) -> None:
-        """Who gave this reason not to sign has cosigned since: another reason stands in its place, "" for none."""
-        with self._lock:
-            if self._refused == before:
-                self._refused = why
+            if self._seen is None or one.size >= self._seen.size:
+                self._refused, self._seen = why, one
+            return self._refused
 
     def begin_epoch(self, envelope: bytes, directory: Directory) -> str:
         """Start the log anew under a new name, by a statement (ledger.epoch) of two persons of this node's partner that
@@ -460,8 +450,6 @@ class LogStore:
             return f"Two persons of {self._own} must sign that the log begins anew."
         if one.origin != self.origin or one.epoch != self.epoch + 1:
             return f"The statement is about {one.origin}, epoch {one.epoch}; here epoch {self.epoch + 1} would begin."
-        if self._refused and self._seen is None:  # persons have the head from a witness, who told us the size alone
-            return "" if int(one.old_size) >= self.size else f"The old head has at least {self.size} leaves."
         old = self._seen or checkpoint.Checkpoint(self.origin, self.size, self.root)
         if (int(one.old_size), one.old_root) != (old.size, old.root.hex()):
             return f"The statement must name the old head: {old.size} leaves, root {old.root.hex()}."

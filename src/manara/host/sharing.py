@@ -35,7 +35,7 @@ from manara.host.received import Received
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.host.waiting import Waiting
 from manara.host.witness_desk import WitnessDesk, accused_name
-from manara.host.witnessing import UNREACHABLE, Post, Witnessing, neutral, poster
+from manara.host.witnessing import UNREACHABLE, WITNESS, Holds, Post, Witnessing, neutral, poster
 from manara.ledger import note
 from manara.link import heads, wire
 from manara.node.durable.disk import DiskError
@@ -70,7 +70,7 @@ def witness_name(partner: str) -> str:
     >>> witness_name("arvena")
     'manara-witness/arvena'
     """
-    return f"manara-witness/{partner}"
+    return f"{WITNESS}{partner}"
 
 
 def log_key(partner: Partner) -> note.Key:
@@ -125,7 +125,7 @@ class Sharing:
         self.door = Door(config, self.listed.directory, self.log, self.witness, self.room, self._offer_one, now_ns)
         self.brokering = Brokering(config, base, folder, self.keys, self.listed.directory, now_ns)
         self.door.carry = self.brokering.desk
-        self.door.accuse = self._accuse
+        self.door.accuse, self.door.held = self._accuse, self._held
         self._gaps = backfill.Gaps()
         self._session: aiohttp.ClientSession | None = None
         self.wake = asyncio.Event()
@@ -337,7 +337,7 @@ class Sharing:
         tasks.create_task(client.follow(), name=f"from {partner.id}")
         tasks.create_task(self._deliver(partner.id), name=f"to {partner.id}")
         if partner.witness_key:
-            shown = self.witnessing.show(witness_key(partner), self._post(client))
+            shown = self.witnessing.show(witness_key(partner), self._post(client), self._holds(client))
             tasks.create_task(shown, name=f"witness {partner.id}")
 
     def _call_through(self, name: str, tasks: asyncio.TaskGroup) -> None:
@@ -365,6 +365,27 @@ class Sharing:
                 return UNREACHABLE, b""
 
         return post
+
+    def _holds(self, client: LinkClient) -> Holds:
+        """What a partner knows of our log, whether it cosigned it or fetched it."""
+
+        async def ask() -> bytes:
+            try:
+                status, body = await client.fetch("/witness/checkpoint", 0.0, wire.NOTE_BYTES)
+            except Unreachable:
+                return b""
+            return body if status == 200 else b""
+
+        return ask
+
+    def _held(self, partner: str) -> bytes:
+        """The newest checkpoint that we know of a partner's log, as its witness and as its recipient."""
+        cosigned = self.witness.remembered(log_name(partner))
+        try:
+            fetched = self.memory.last(partner)
+        except BadInput:  # damaged: said where it is needed
+            return cosigned.signed
+        return max((cosigned.size, cosigned.signed), (fetched.size, fetched.signed))[1]
 
     def _ask_neutral(self, tasks: asyncio.TaskGroup) -> None:
         """Neutral witnesses that have an address."""

@@ -19,12 +19,13 @@ from manara.host.received import Received, bare
 from manara.host.vault import KeyDisk, Vault
 from manara.host.witness_desk import WitnessDesk
 from manara.host.witnessing import Witnessing
-from manara.ledger import note
+from manara.ledger import note, witness
 from manara.link import heads, wire
 from manara.records.directory import Directory, Partner
 from manara.records.inputs import Arrived, Erase, Input, Publish, Published
 from manara.records.reject import Reject
 
+_HELD = b"\n--\n"  # between a witness's no and what it shows for it: one answer here, a second request on a real link
 REFUSALS = (MustNotSign, BadInput)  # beside DiskError: what a log raises when it must not go on
 
 
@@ -97,8 +98,9 @@ class Store:
 
     def show(self, partner: str, shown: int) -> tuple[int, bytes, bytes] | None:
         """Size, text and request for a witness that has last seen so many leaves; None: there is nothing new."""
+        del partner  # all are shown the same
         newest = self._witnessing.newest()
-        if newest is None or not self._witnessing.due(self._witnesses[partner], shown, newest[0]):
+        if newest is None or newest[0] <= shown:
             return None
         return *newest, self._witnessing.request(shown, *newest)
 
@@ -107,13 +109,16 @@ class Store:
     ) -> tuple[int, tuple[Input, ...]]:
         """What follows from a witness's answer: how much it has seen, and what the step is told."""
         self._told.clear()
-        seen = self._witnessing.answered(self._witnesses[partner], shown, size, signed, status, body)
+        said, _, held = (body, b"", b"") if status == 200 else body.partition(_HELD)
+        seen = self._witnessing.answered(self._witnesses[partner], shown, size, signed, status, said, held)
         return seen, tuple(self._told)
 
     def cosign(self, body: bytes, now_ns: int) -> tuple[int, bytes]:
-        """What a partner's log gets of this node's witness."""
-        answer = self._desk.add_checkpoint(body, now_ns)
-        return answer.status, answer.body
+        """What a partner's log gets of this node's witness; with a no, what it holds of that log."""
+        answer, asked = self._desk.add_checkpoint(body, now_ns), witness.parse_request(body)
+        if answer.status == 200 or isinstance(asked, str):
+            return answer.status, answer.body
+        return answer.status, answer.body + _HELD + self._desk.remembered(asked.checkpoint.origin).signed
 
     def erase(self, one: Erase) -> tuple[int, str]:
         """Rows erased for a recall, and whom it is of."""

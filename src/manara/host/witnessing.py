@@ -2,11 +2,14 @@
 
 ::
 
-    first answer of all (or five seconds) ─▶ we may sign        size above ours, or another root: we must not
+    first answer of all (or five seconds) ─▶ we may sign
     the log grew ─▶ newest checkpoint ─▶ POST add-checkpoint ─▶ 200: cosignature ─▶ log, step
-                                              └ 409: what the witness has seen last; from there the proof is made
+                                              │ 409: what the witness has seen last; from there the proof is made
+                                              └ any no ─▶ GET what it holds of ours ─▶ signed by us, and not our past?
+                                                            yes: we must not sign   no: its word does not count
 
 A partner's node is asked over its link; a neutral witness at its own address. Delivery never waits for either.
+A no alone stops nothing, else anybody could stop a log by a word: only a checkpoint that our own key signed does.
 """
 
 from __future__ import annotations
@@ -28,9 +31,18 @@ PAUSE_S = 0.2  # at least, between two checkpoints: those of a faster pace are o
 ASK_S = 5.0  # how long the first signature waits for the witnesses' word
 ANSWER_BYTES = 16 << 10
 UNREACHABLE = 0  # as a status
+WITNESS = "manara-witness/"  # how the names of partners' witnesses begin
 
 Post = Callable[[bytes], Awaitable[tuple[int, bytes]]]
 """Hand a body to a witness's add-checkpoint: status and answer; UNREACHABLE when it cannot be reached."""
+
+Holds = Callable[[], Awaitable[bytes]]
+"""Ask a witness for the newest checkpoint of our log that it holds, a signed note; b"" where it shows none."""
+
+
+async def shows_nothing() -> bytes:
+    """A witness that can be asked for sizes only."""
+    return b""
 
 
 class Witnessing:
@@ -41,7 +53,7 @@ class Witnessing:
         self._silent: set[str] = set()
         self._asked = threading.Event()
         self._news: set[asyncio.Event] = set()
-        self._refusals: dict[str, str] = {}  # witness -> why it says that we must not sign
+        self._doubtful: set[str] = set()  # witnesses that said no and showed nothing for it
 
     def grown(self) -> None:
         """The log has a new checkpoint. On the event loop; nobody waits here."""
@@ -59,28 +71,28 @@ class Witnessing:
             self._asked.wait(ASK_S)
         self._silent.clear()
 
-    async def show(self, key: note.Key, post: Post) -> None:
+    async def show(self, key: note.Key, post: Post, holds: Holds = shows_nothing) -> None:
         """Look after one witness until cancelled: it is shown each checkpoint as soon as there is one, while it keeps
         up; otherwise the newest when it is ready."""
         news = asyncio.Event()
         self._news.add(news)
         try:
-            shown = await self._begin(key, post)
+            shown = await self._begin(key, post, holds)
             while True:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), SHOW_S)
                 news.clear()
                 newest = await asyncio.to_thread(self.newest)
-                if newest is not None and self.due(key, shown, newest[0]):
-                    shown = await self._once(key, post, shown, *newest)
+                if newest is not None and newest[0] > shown:
+                    shown = await self._once(key, post, holds, shown, *newest)
                     await asyncio.sleep(PAUSE_S)
         finally:
             self._news.discard(news)
 
-    async def _begin(self, key: note.Key, post: Post) -> int:
+    async def _begin(self, key: note.Key, post: Post, holds: Holds) -> int:
         """What the witness saw last, asked before the first signature."""
         newest = await asyncio.to_thread(self.newest)
-        shown = await self._once(key, post, 0, *newest) if newest else 0
+        shown = await self._once(key, post, holds, 0, *newest) if newest else 0
         self._silent.discard(key.name)
         if not self._silent:
             self._asked.set()
@@ -92,39 +104,49 @@ class Witnessing:
         parsed = checkpoint.parse_note(signed)
         return None if isinstance(parsed, str) else (parsed[0].size, signed)
 
-    async def _once(self, key: note.Key, post: Post, shown: int, size: int, signed: bytes) -> int:
+    async def _once(self, key: note.Key, post: Post, holds: Holds, shown: int, size: int, signed: bytes) -> int:
         """Show one checkpoint; gives the size that the witness has seen now, as far as is known."""
         status, answer = await post(await asyncio.to_thread(self.request, shown, size, signed))
+        if status == UNREACHABLE:
+            return shown
         if status != 200:
-            return self._denied(key, shown, size, status, answer)
+            return await asyncio.to_thread(self._denied, key, shown, size, status, answer, await holds())
         lines = self._lines(key, signed, answer)
         await asyncio.to_thread(self._keep, size, lines)  # the log may be at work on a tick
         return self._taken(key, shown, size, lines)
-
-    def due(self, key: note.Key, shown: int, size: int) -> bool:
-        """Has the witness something to see? Also the same again, while it holds that we must not sign."""
-        return size > shown or (size == shown and key.name in self._refusals)
 
     def request(self, shown: int, size: int, signed: bytes) -> bytes:
         """What a witness is shown that has last seen ``shown`` leaves: our checkpoint, and that we have only grown."""
         return witness.build_request(shown, self._log.consistency(shown, size) if 0 < shown < size else [], signed)
 
-    def answered(self, key: note.Key, shown: int, size: int, signed: bytes, status: int, answer: bytes) -> int:
+    def answered(
+        self, key: note.Key, shown: int, size: int, signed: bytes, status: int, answer: bytes, held: bytes = b""
+    ) -> int:
         """What follows from a witness's answer, all in this thread; gives the size that it has seen now, as far as is
-        known."""
+        known. ``held``: with a no, the checkpoint of ours that it shows for it."""
         if status != 200:
-            return self._denied(key, shown, size, status, answer)
+            return self._denied(key, shown, size, status, answer, held)
         lines = self._lines(key, signed, answer)
         self._keep(size, lines)
         return self._taken(key, shown, size, lines)
 
-    def _denied(self, key: note.Key, shown: int, size: int, status: int, answer: bytes) -> int:
+    def _denied(self, key: note.Key, shown: int, size: int, status: int, answer: bytes, held: bytes) -> int:
+        """A no. It stops the log only by a checkpoint of our own that is not our past (LogStore.behind); a no for
+        which nothing is shown is a fault of the witness, and the others go on without it."""
         seen = int(answer) if status == 409 and answer.strip().isdigit() and len(answer) < 20 else -1
-        if seen > size:
-            self._must_not(key, f"has seen {seen} leaves of this log, and here are {size}: was a copy restored?")
-        elif seen == shown == size or status == 422:
-            self._must_not(key, f"has seen another log at {shown} leaves: this is not its continuation")
+        if why := self._log.behind(held):
+            self._offer(Refused(_who(key), "log_behind", why[:300], self._now_ns()))
+            return shown
+        if seen > size or seen == shown or status == 422:
+            self._doubt(key, f"answers {status}{f', {seen} leaves' if seen >= 0 else ''}, where {size} are signed")
         return seen if 0 <= seen <= size else shown
+
+    def _doubt(self, key: note.Key, said: str) -> None:
+        """Said once, until it cosigns again: a liar may not fill the desk either."""
+        if key.name not in self._doubtful:
+            self._doubtful.add(key.name)
+            why = f"{key.name} {said}, and shows nothing for it that this log has signed: its word does not count"
+            self._offer(Refused(_who(key), "witness_unproven", why[:300], self._now_ns()))
 
     def _lines(self, key: note.Key, signed: bytes, answer: bytes) -> tuple[str, ...]:
         """A witness's lines over a checkpoint of ours; none if they do not hold."""
@@ -132,7 +154,7 @@ class Witnessing:
         parsed = note.parse(cosign.add(signed, lines, [key]))
         found = () if isinstance(parsed, str) else cosign.cosignatures(parsed, [key])
         if isinstance(found, str) or not found:
-            self._offer(Refused(key.name, "cosignature", str(found)[:300], self._now_ns()))
+            self._offer(Refused(_who(key), "cosignature", str(found)[:300], self._now_ns()))
             return ()
         return tuple(filter(None, lines.splitlines()))
 
@@ -143,15 +165,18 @@ class Witnessing:
     def _taken(self, key: note.Key, shown: int, size: int, lines: tuple[str, ...]) -> int:
         if not lines:
             return shown
+        self._doubtful.discard(key.name)
         self._offer(Witnessed(size, (key.name,), self._now_ns()))
-        if why := self._refusals.pop(key.name, ""):  # its no was taken back: an answer that was spoilt on its way
-            self._log.heed(why, next(iter(self._refusals.values()), ""))
         return size
 
-    def _must_not(self, key: note.Key, why: str) -> None:
-        self._refusals[key.name] = f"{key.name} {why}"
-        self._log.refuse(self._refusals[key.name])
-        self._offer(Refused(key.name, "log_behind", why, self._now_ns()))
+
+def _who(key: note.Key) -> str:
+    """The partner whose witness it is; a neutral one by its own name.
+
+    >>> _who(note.Key("manara-witness/belora", note.COSIGNATURE, bytes(32)))
+    'belora'
+    """
+    return key.name.removeprefix(WITNESS)
 
 
 def neutral(said: str) -> tuple[note.Key, str] | str:
