@@ -224,9 +224,10 @@ class LinkClient:
             found = await self._checked(answer, asked, received_ns)
         if isinstance(found, Refusal):
             return found
-        self._say("live", "", answer.now_ns - received_ns)
         if found.arrived:
             await asyncio.to_thread(self._memory.keep, self._peer.partner, answer, received_ns)
+        self._say("live", "", answer.now_ns - received_ns)  # not before: a disk that refuses would flicker
+        if found.arrived:
             await self._hand_in(reading, found, len(data))
         return len(found.arrived)
 
