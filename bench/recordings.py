@@ -3,8 +3,8 @@
 Without names: all. The recordings lie below $MANARA_DATA; without it nothing is measured, and that is said. One JSON
 line for each measure.
 
-``airport``: four sensors of one airport together, twenty minutes: residuals of the multilateration and of the surface
-radar against ADS-B before and after registration, share of aircraft with one track, changes of track number.
+``airport``: four sensors of one airport together, twenty minutes, without registration and with it: share of aircraft
+with one track, changes of track number; residuals of the multilateration and of the surface radar against ADS-B.
 ``vessels``: five minutes of AIS, every tenth report withheld: how far the tracks are from it, and how honest.
 ``thinned``: an hour of aircraft positions as the plots of one radar, without names, against the positions themselves.
 ``spoofed``: a recording with false positions: which share of the aircraft is flagged.
@@ -34,7 +34,7 @@ from manara.records.reports import AltRef, Flag, Kind, Reports
 from manara.records.sensors import FeedConfig, Sensor
 from manara.records.tracks import Life, Tracks
 from manara.study import metrics
-from manara.tracking import registration, sites, stage
+from manara.tracking import registration, stage
 
 S = 1_000_000_000
 AIRPORT_S, LEARNT_S = 1200, 300
@@ -51,45 +51,40 @@ RADAR = Sensor(name="radar", sac=1, sic=1, lat_deg=48.72, lon_deg=2.38, sigma_ra
 CHI2_95 = 5.991464547107979
 
 
-def flown(folder: Path) -> Iterator[tuple[stage.Inbox, Tracks, int]]:
-    """Second by second: (rows of all feeds, tracks, the tracker, time)."""
+def flown(folder: Path, state: stage.State) -> Iterator[tuple[stage.Inbox, stage.Outbox, int]]:
+    """Second by second: (rows of all feeds, what the tracker gives, time)."""
     loaded = [recording.load(folder / name, "auto", "2016-05-10") for name in FILES]
     configs = tuple(
         FeedConfig(name=name, url=name, format=one.format, editions={"021": "0.23"})
         for name, one in zip(FILES, loaded, strict=True)
     )
-    room, state = feeds.init(configs), stage.init()
+    room = feeds.init(configs)
     for k, (now, inputs) in enumerate(itertools.islice(recording.windows(loaded), AIRPORT_S)):
         rows = feeds_to_tracking.rows(feeds.advance(room, inputs, now))
         more = {"sensors": SENSORS, "feeds": dict(enumerate(FILES))} if k == 0 else {}
-        box = stage.advance(state, stage.Inbox(rows.reports, rows.plots, **more), now)
-        yield rows, box.tracks, now
+        yield rows, stage.advance(state, stage.Inbox(rows.reports, rows.plots, **more), now), now
 
 
 def airport(folder: Path) -> list[dict[str, object]]:
     """Four sensors together."""
-    state, named, sure = registration.init(), dict(enumerate(FILES)), {}
-    table, row_of = [sites.row(None)], {}
-    raw, right, reports, alarms = [], [], [], Counter()
-    ids: dict[int, list[int]] = {}
-    for k, (rows, tracks, now) in enumerate(flown(folder / "asterix" / "lebl-2016")):
-        for source in np.unique(rows.plots.source).tolist():
-            if source not in row_of:
-                row_of[source] = len(table)
-                table.append(sites.row(sites.match(source, SENSORS, named)))
-        which = np.array([row_of[s] for s in rows.plots.source.tolist()], np.int64)
-        whole = np.vstack(table)
-        if k >= LEARNT_S:
+    where, named = folder / "asterix" / "lebl-2016", dict(enumerate(FILES))
+    ids: dict[bool, dict[int, list[int]]] = {False: {}, True: {}}
+    sure: dict[bool, dict[int, int]] = {False: {}, True: {}}
+    for _, box, _ in flown(where, stage.init(register=False)):
+        _follow(box.tracks, ids[False], sure[False])
+    state, raw, right, reports = stage.init(), [], [], []
+    assert state.registration is not None
+    for k, (rows, box, _) in enumerate(flown(where, state)):
+        if k >= LEARNT_S and len(rows.plots):
+            which = np.array([state.row_of[s] for s in rows.plots.source.tolist()], np.int64)
             raw.append(rows.plots)
-            right.append(registration.corrected(state, rows.plots, which, whole))
+            right.append(registration.corrected(state.registration, rows.plots, which, state.table))
         reports.append(rows.reports)
-        registration.observe(state, rows.reports, rows.plots, which, whole, tracks)
-        alarms.update((named[a.source >> 16], a.bias) for a in registration.advance(state, now))
-        _follow(tracks, ids, sure)
-    out: list[dict[str, object]] = [_one_track(ids, sure)]
-    whole, told = np.vstack(table), Reports.join(reports)
-    before, after = (residuals(Plots.join(p), told, whole, row_of) for p in (raw, right))
-    for one in registration.status(state):
+        _follow(box.tracks, ids[True], sure[True])
+    out = [{"registration": on} | _one_track(ids[on], sure[on]) for on in (False, True)]
+    told = Reports.join(reports)
+    before, after = (residuals(Plots.join(p), told, state.table, state.row_of) for p in (raw, right))
+    for one in box.registered:
         name = named[one.source >> 16]
         row = {"sensor": name, "differences": one.differences, "noise_factor": round(one.noise_factor, 2)}
         if one.form != "reports" and one.source in before:

@@ -4,7 +4,8 @@ The scenario is a plane; its plots are laid around latitude 0, longitude 0 as sl
 sweep by sweep, and tracks are laid back on the plane. Truth columns are never read. Prints one JSON line; µs per plot
 is CPU time of ``stage.advance`` alone, tracks read out in every sweep, kernels compiled before.
 Tracks silent for a whole revolution of the radars are not counted as shown. ``--parity``: one model of motion and
-counts of plots, as the comparison's own set-up. With ``--reports N`` instead of files: milliseconds of one advance
+counts of plots, as the comparison's own set-up. ``--bias M DEG``: the first radars measure so wrongly; ``--raw``: what
+is wrong with a radar is not looked for. With ``--reports N`` instead of files: milliseconds of one advance
 with N reports of N live tracks.
 """
 
@@ -25,7 +26,7 @@ from numba import njit
 from manara.kernels import geodesy
 from manara.records.plots import Plots
 from manara.records.reports import AltRef, Kind, Reports
-from manara.records.sensors import Sensor
+from manara.records.sensors import Registration, Sensor
 from manara.records.tracks import Life
 from manara.tracking import stage
 
@@ -120,17 +121,28 @@ def as_plots(z: Any, number: np.ndarray) -> Plots:
     )
 
 
-def run(scenario: str, out: str, plain: bool = False) -> dict[str, object]:
+def wronged(plots: Plots, z: Any, range_m: float, azimuth_deg: float) -> Plots:
+    """The plots of the first network of radars off by a range and an azimuth."""
+    first = z["det_sensor"] == 0
+    return plots.replace(
+        range_m=plots.range_m + np.where(first, range_m, 0.0),
+        azimuth_rad=plots.azimuth_rad + np.where(first, np.radians(azimuth_deg), 0.0),
+    )
+
+
+def run(
+    scenario: str, out: str, plain: bool = False, bias: tuple[float, float] = (0.0, 0.0), raw: bool = False
+) -> dict[str, object]:
     """Track a scenario, write the tracks, return the figures."""
     z = np.load(scenario)
     table, number = sensors(z, 300_000.0 if z["sites"].shape[1] == 1 else 170_000.0)
-    plots = as_plots(z, number)
+    plots = wronged(as_plots(z, number), z, *bias)
     began = time.process_time()
     stage.warm()
     warm_s = time.process_time() - began
     first = np.searchsorted(z["det_t"], np.arange(len(z["times"]) + 1))
     batches = [plots.take(np.arange(a, b)) for a, b in itertools.pairwise(first)]
-    state = stage.init(capacity=max(1024, 8 * len(plots) // len(batches)), plain=plain)
+    state = stage.init(capacity=max(1024, 8 * len(plots) // len(batches)), plain=plain, register=not raw)
     boxes, spent = [], []
     for i, batch in enumerate(batches):
         inbox = stage.Inbox(plots=batch, sensors=table if i == 0 else ())
@@ -150,6 +162,18 @@ def run(scenario: str, out: str, plain: bool = False) -> dict[str, object]:
         "p99_sweep_ms": 1e3 * float(np.quantile(spent, 0.99)),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "track_rows": tracks,
+        "registered": [_said(one) for one in box.registered[:6]],
+    }
+
+
+def _said(one: Registration) -> dict[str, object]:
+    return {
+        "source": one.source,
+        "range_m": [round(one.place_m[0], 2), round(one.place_sigma_m[0], 2)],
+        "turn_deg": [round(float(np.degrees(v)), 4) for v in (one.turn_rad, one.turn_sigma_rad)],
+        "late_s": [round(one.late_s, 3), round(one.late_sigma_s, 3)],
+        "noise_factor": round(one.noise_factor, 3),
+        "jumps": one.alarms,
     }
 
 
@@ -198,6 +222,8 @@ def main() -> int:
     ap.add_argument("out", nargs="?", type=Path)
     ap.add_argument("--reports", type=int, help="measure reports instead")
     ap.add_argument("--parity", action="store_true", help="one model, counts of plots: as the textbook does")
+    ap.add_argument("--bias", type=float, nargs=2, default=(0.0, 0.0), metavar=("M", "DEG"), help="of the first radars")
+    ap.add_argument("--raw", action="store_true", help="no registration")
     a = ap.parse_args()
     if a.reports:
         print(json.dumps(reports(a.reports)))
@@ -205,7 +231,7 @@ def main() -> int:
     if a.scenario is None or a.out is None or not a.scenario.exists():
         print("bench/tracking.py: SCENARIO.npz (from scenario.py) and OUT.npz are needed", file=sys.stderr)
         return 2
-    print(json.dumps(run(str(a.scenario), str(a.out), a.parity)))
+    print(json.dumps(run(str(a.scenario), str(a.out), a.parity, tuple(a.bias), a.raw)))
     return 0
 
 

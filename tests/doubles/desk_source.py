@@ -14,7 +14,7 @@ from manara.records.identity import Space, pack, source_id
 from manara.records.inputs import Decided, Trails, Views
 from manara.records.particulars import Particulars, SafetyText
 from manara.records.reports import AltRef, Domain, Flag, Kind
-from manara.records.sensors import FeedHealth
+from manara.records.sensors import FeedHealth, Registration
 from manara.records.tracks import Life, Tracks
 
 START_NS = 1_750_000_000_000_000_000
@@ -111,6 +111,7 @@ class FakeSource:
             particulars=self._particulars,
             texts=self._texts(),
             health=_health(self._now_ns),
+            registered=_registered(self._now_ns),
             trails=trails,
         )
 
@@ -194,6 +195,17 @@ def _health(now_ns: int) -> tuple[FeedHealth, ...]:
         one("ridge ADS-B", "beast", "live", 0.1, {"parity": 903}, 0.05),
         one("cape radar", "asterix", "stale", 44.0, {}, -0.3),
     )
+
+
+def _registered(now_ns: int) -> tuple[Registration, ...]:
+    return (
+        Registration(
+            source=source_id(3, 20, 1), form="polar", place_m=(98.4, 0.0), place_sigma_m=(4.1, 0.0), turn_rad=0.00172,
+            turn_sigma_rad=0.0001, late_s=-0.31, late_sigma_s=0.04, applied=True, noise_factor=5.3, dishonest=True,
+            differences=4210, alarms=1, alarm="turn", alarm_size=0.004, alarm_ns=now_ns - 95 * 10**9,
+        ),
+        Registration(source=source_id(2), form="reports", differences=4210),
+    )  # fmt: skip
 
 
 def _islands(lat_deg: float, lon_deg: float) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,18 @@ from manara.desk.picture import source_name
 from manara.records import identity
 from manara.records.inputs import Views
 from manara.records.particulars import SafetyText, SensorStatus
-from manara.records.sensors import FeedHealth
+from manara.records.sensors import FeedHealth, Registration
 
 Plain = dict[str, Any]
+_JUMPS = {
+    "first": ("east_m", 1.0),
+    "second": ("north_m", 1.0),
+    "turn": ("turn_deg", 180.0 / math.pi),
+    "time": ("late_s", 1.0),
+}
 MOST_TEXTS = 20
 APART_S = 10.0  # tracking refuses what is so far ahead
+ALARM_S = 600.0  # so long a jump is shown
 PATIENCE_S = 3.0  # real seconds: at twenty times the clock the node's own limit is less than one of them
 
 
@@ -35,6 +43,7 @@ def health(views: Views, speed: float = 1.0) -> Plain:
         "refused": dict(views.refused),
         "feeds": [_feed(feed, views.now_ns, speed) for feed in views.health],
         "sensors": [_sensor(views, status) for _, status in sorted(views.status.items())],
+        "registration": [_registered(views, one) for one in views.registered],
         "texts": [_text(views, text) for text in _latest(views.texts)],
     }
 
@@ -67,6 +76,36 @@ def _sensor(views: Views, status: SensorStatus) -> Plain:
     plain["source"] = source_name(views, status.source)
     plain["time"] = words.time_text(status.time_ns)
     del plain["time_ns"]
+    return plain
+
+
+def _registered(views: Views, one: Registration) -> Plain:
+    """One source: its biases with sigmas (metres, degrees, seconds), what is done about them, the last jump.
+
+    ``noise``: how many times its stated noise it has. ``jump``: null unless one came in the last ten minutes.
+    """
+    polar = one.form == "polar"
+    age_s = (views.now_ns - one.alarm_ns) * 1e-9
+    plain: Plain = {
+        "source": source_name(views, one.source),
+        "form": one.form,
+        "applied": one.applied,
+        "noise": round(math.sqrt(one.noise_factor), 2),
+        "dishonest": one.dishonest,
+        "differences": one.differences,
+        "jumps": one.alarms,
+        "jump": None,
+    }
+    if one.form != "reports":
+        places = ("range_m",) if polar else ("east_m", "north_m")
+        for name, mean, sigma in zip(places, one.place_m, one.place_sigma_m, strict=False):
+            plain[name] = [round(mean, 1), round(sigma, 1)]
+        plain["turn_deg"] = [round(math.degrees(v), 3) for v in (one.turn_rad, one.turn_sigma_rad)]
+        plain["late_s"] = [round(one.late_s, 3), round(one.late_sigma_s, 3)]
+    if one.alarm and age_s <= ALARM_S:
+        name, scale = _JUMPS[one.alarm]
+        name = "range_m" if polar and one.alarm == "first" else name
+        plain["jump"] = {"of": name, "by": float(f"{one.alarm_size * scale:.3g}"), "age_s": round(age_s, 1)}
     return plain
 
 

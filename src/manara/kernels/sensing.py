@@ -84,6 +84,7 @@ class Scene(NamedTuple):
     motions: F8  # (16, 3) of the same kinds: densities of the steady and the turning model, spread of turn rates
     work: F8  # (4, 14) for ``models.step``
     plain: bool  # one model, counts of plots instead of odds: what a textbook tracker does
+    to: I8  # (n,) for each plot of this sweep the row of the track that took it, −1 none; written by the sweep
 
 
 @njit(cache=True, nogil=True)

@@ -144,7 +144,7 @@ def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sc: Scene, st: Store, count
     for a in range(len(part)):
         i = part[a]
         named = rows.identity[i] != 0
-        if not (named and _by_address(pick(i, rows, pos, r, sc.sites), sc, st, counts)):
+        if not (named and _by_address(i, pick(i, rows, pos, r, sc.sites), sc, st, counts)):
             left[n] = i
             n += 1
     n = _assign(left[:n], CONFIRMED, COASTING, rows, pos, r, sc, st, counts)
@@ -155,7 +155,7 @@ def _slice(part: I8, rows: PlotRows, pos: F8, r: F8, sc: Scene, st: Store, count
 
 
 @njit(cache=True, nogil=True)
-def _by_address(plot: Plot, sc: Scene, st: Store, counts: I8) -> bool:
+def _by_address(i: int, plot: Plot, sc: Scene, st: Store, counts: I8) -> bool:
     """Give a labelled plot to the nearest track of its address; False where it cannot be of any of them."""
     k, best, best_d2 = find(st, plot.identity), -1, np.inf
     t = plot.time_ns
@@ -169,7 +169,7 @@ def _by_address(plot: Plot, sc: Scene, st: Store, counts: I8) -> bool:
         k = st.book[k, NEXT]
     if best < 0 or (best_d2 > GATE_REPORT and not in_doubt(st, best, t, plot.x, plot.y, plot.z, sc.kinds)):
         return False
-    _take(plot, best, sc, st, counts)
+    _take(i, plot, best, sc, st, counts)
     return True
 
 
@@ -232,7 +232,7 @@ def _assign(
     for a in range(n):
         i = left[a]
         if chosen[a] >= 0:
-            _take(pick(i, rows, pos, r, sc.sites), member[chosen[a]], sc, st, counts)
+            _take(i, pick(i, rows, pos, r, sc.sites), member[chosen[a]], sc, st, counts)
         else:
             left[m] = i
             m += 1
@@ -240,7 +240,7 @@ def _assign(
 
 
 @njit(cache=True, nogil=True)
-def _take(plot: Plot, k: int, sc: Scene, st: Store, counts: I8) -> None:
+def _take(i: int, plot: Plot, k: int, sc: Scene, st: Store, counts: I8) -> None:
     """Update track k with plot i, and learn from it what it says beside its position."""
     b, t = st.book, plot.time_ns
     row = row_of(st, k)
@@ -249,6 +249,7 @@ def _take(plot: Plot, k: int, sc: Scene, st: Store, counts: I8) -> None:
         return
     counts[LATE_USED] += t < b[k, TIME]
     counts[USED_ROWS] += 1
+    sc.to[i] = k
     q = sc.kinds[row, K_Q]
     if st.fac[k, SCORE] < CERTAIN:
         weigh(st, k, plot, q, clutter.density(sc.tally, sc.sites, plot.sensor))

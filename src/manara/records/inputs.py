@@ -13,7 +13,7 @@ from manara.records.directory import Area
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import PartnerStatus, Regions, Warned
 from manara.records.released import Block, Entry, Terms
-from manara.records.sensors import FeedHealth
+from manara.records.sensors import FeedHealth, Registration
 from manara.records.tracks import Tracks
 from manara.records.warnings import Draft
 
@@ -292,6 +292,7 @@ class Views:
     texts: tuple[SafetyText, ...] = ()  # the latest, bounded
     status: Mapping[int, SensorStatus] = field(default_factory=dict)  # source -> latest
     health: tuple[FeedHealth, ...] = ()
+    registered: tuple[Registration, ...] = ()  # what is believed to be wrong with each source of plots or reports
     trails: Trails | None = None
     attention: U1 | None = None  # (n,) per track: 0 ordinary, 1 worth a look, 2 emergency or distress
     trouble: str = ""  # why the picture does not go on (a full disk, a damaged journal); "": it does

@@ -74,5 +74,6 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     dishonest: bool = False  # the factor is applied
     differences: int = 0  # with other sources, ever
     alarms: int = 0  # jumps, ever
-    alarm: str = ""  # the last one: which bias, by how much
+    alarm: str = ""  # which bias jumped last: first, second, turn, time
+    alarm_size: float = 0.0  # by how much: metres, radians or seconds
     alarm_ns: int = 0

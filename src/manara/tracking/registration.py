@@ -2,7 +2,7 @@
 
 ::
 
-    plots ─▶ corrected ─▶ (the tracker) ─▶ tracks
+    plots ─▶ corrected ─▶ (the tracker) ─▶ tracks        reports ─▶ weighed ─▶ (the tracker)
     reports, plots as they came, tracks ─▶ observe ─▶ advance ─▶ alarms        status ─▶ what the desk shows
 
 Reports (AIS, ADS-B) are the reference: they have no bias here, though their stated accuracy may be found dishonest.
@@ -43,6 +43,8 @@ from manara.tracking import motion, rows
 SOURCES_MAX = 32
 PAIRS_MAX = 256  # an advance; of more, every second, third …
 PENDING_MAX = 65_536  # sightings that wait for a second one
+CRAFT_MAX = 512  # about so many craft are looked at; of more, every second, fourth …
+NAMELESS_HITS = 8  # plots of a craft without a name before it is believed that they are of one craft
 GAP_NS = 4_000_000_000  # the most between two sightings that are compared
 WINDOW_NS = 10_000_000_000
 ALARM_TAIL = 1e-6  # false alarms per window of ten seconds, over all sources: one in 116 days
@@ -113,12 +115,14 @@ def observe(
     with the craft's velocities, about now; ``of`` (n,) row of the track that each plot went to, −1 none; None: found
     by identity. A source whose plots are refused costs nothing.
     """
-    firm = (tracks.life > Life.TENTATIVE) & ((tracks.flags & _UNUSABLE) == 0)
+    if len(tracks) == 0 or not (len(plots) or (len(reports) and _senses(state))):
+        return 0
+    firm = _looked_at(tracks)
     by_name = np.flatnonzero(firm & (tracks.identity > 0))
     by_name = by_name[np.argsort(tracks.identity[by_name], kind="stable")]
-    owner = _owner(plots.identity, tracks, by_name) if of is None else np.where(of >= 0, np.where(firm[of], of, -1), -1)
+    owner = _owner(plots.identity, tracks, by_name) if of is None else np.where((of >= 0) & firm[of], of, -1)
     fresh = [_of_plots(state, plots, which, table, tracks, owner)]
-    if any(form >= 0 for form in state.form_of.values()):
+    if len(reports) and _senses(state):
         fresh.append(_of_reports(state, reports, tracks, _owner(reports.identity, tracks, by_name)))
     seen = _join([state.pending, *fresh])
     order = np.lexsort((seen.time_ns, seen.craft))
@@ -161,6 +165,16 @@ def corrected(state: State, plots: Plots, which: I8, table: F8) -> Plots:
     return plots
 
 
+def weighed(state: State, reports: Reports) -> Reports:
+    """The reports with the noise that they have, where their source is found to state less; else untouched."""
+    for source, row in state.row_of.items():
+        factor = _applied(state, row) if state.form_of[source] < 0 else 1.0
+        if factor > 1.0 and len(reports):
+            sigma = np.where(reports.source == source, math.sqrt(factor) * _stated(reports), reports.sigma_m)
+            reports = reports.replace(sigma_m=sigma)
+    return reports
+
+
 def status(state: State) -> tuple[Registration, ...]:
     """What is believed of each source, in order of the sources."""
     return tuple(_said(state, source, row) for source, row in sorted(state.row_of.items()))
@@ -170,7 +184,7 @@ def dump(state: State) -> dict[str, Any]:
     """The whole state as NumPy arrays and integers; ``load`` goes on from it bit for bit."""
     beside = [state.prior, state.alarm_tail, state.row_of, state.form_of, state.alarms, state.count]
     return {
-        **{f"book_{name}": column.copy() for name, column in state.book._asdict().items()},
+        **{f"book_{name}": column.copy() for name, column in _cut(state.book, len(state.row_of))._asdict().items()},
         **{f"pending_{name}": column.copy() for name, column in state.pending._asdict().items()},
         "limit": state.limit.copy(),
         "settled": state.settled.copy(),
@@ -187,13 +201,34 @@ def load(plain: Mapping[str, Any]) -> State:
         type=tuple[Prior, float, dict[int, int], dict[int, int], dict[int, Alarm], dict[int, int]],
     )
     prior, tail, row_of, form_of, alarms, count = beside
-    book = kernel.Book(*(np.array(plain[f"book_{name}"]) for name in kernel.Book._fields))
+    book = kernel.blank(SOURCES_MAX)
+    for name, column in _cut(book, len(row_of))._asdict().items():
+        column[:] = plain[f"book_{name}"]
     pending = kernel.Seen(*(np.array(plain[f"pending_{name}"]) for name in kernel.Seen._fields))
     limit, settled = np.array(plain["limit"]), np.array(plain["settled"])
     return State(
         prior, tail, book, limit, settled, pending, row_of, form_of, alarms, count,
         int(plain["now_ns"]), int(plain["window_ns"]),
     )  # fmt: skip
+
+
+def warm() -> None:
+    """Compile what a first difference would."""
+    seen, book = _sightings(0), kernel.blank(1)
+    pair, _ = kernel.pairs(np.zeros(0, np.int64), seen, GAP_NS)
+    kernel.absorb(book, 1, seen, pair)
+    kernel.age(book, 1, 1.0, STEADY_S)
+    kernel.doubt(book, 0)
+    kernel.judge(book, 1, 5.0, np.ones((1, kernel.WIDTH)))
+    plots, none = Plots.blank(0), np.zeros(0, np.int64)
+    kernel.levers(rows.plots(plots, none, none), np.zeros((1, 15)), np.zeros((0, 3)), np.zeros((0, 6)), none)
+    chi2.quantile(0.5, 1.0)
+
+
+def _cut(book: kernel.Book, n: int) -> kernel.Book:
+    """What of a book belongs to its first n sources."""
+    of = [tuple(slice(d // SOURCES_MAX * n if d % SOURCES_MAX == 0 else d) for d in c.shape) for c in book]
+    return kernel.Book(*(c[part] for c, part in zip(book, of, strict=True)))
 
 
 def _judge(state: State, n: int) -> tuple[Alarm, ...]:
@@ -248,6 +283,19 @@ def _limits(site: F8, form: int) -> tuple[float, float, float, float, float]:
     return place_m, place_m, turn_rad, place_m / speed_mps, 1.0
 
 
+def _senses(state: State) -> bool:
+    """Is anything known that measures? Reports alone are the reference of nothing."""
+    return any(form >= 0 for form in state.form_of.values())
+
+
+def _looked_at(tracks: Tracks) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which tracks are compared: sure ones, by their id so that it is the same craft each time."""
+    firm = (tracks.life > Life.TENTATIVE) & ((tracks.flags & _UNUSABLE) == 0)
+    firm &= (tracks.identity > 0) | (tracks.hits >= NAMELESS_HITS)
+    mask = np.uint64((1 << max(0, (len(tracks) // CRAFT_MAX).bit_length())) - 1)
+    return np.asarray(firm & ((tracks.track_id & mask) == 0), np.bool_) if mask else firm
+
+
 def _owner(identity: Any, tracks: Tracks, by_name: I8) -> I8:
     """Row of the track with each identity, −1 for none."""
     if len(by_name) == 0 or len(identity) == 0:
@@ -258,6 +306,8 @@ def _owner(identity: Any, tracks: Tracks, by_name: I8) -> I8:
 
 
 def _of_plots(state: State, plots: Plots, which: I8, table: F8, tracks: Tracks, owner: I8) -> kernel.Seen:
+    mine = np.flatnonzero(owner >= 0)
+    plots, which, owner = plots.take(mine), which[mine], owner[mine]
     n = len(plots)
     taken = rows.plots(plots, np.zeros(n, np.int64), which)
     at, r, why, lever, use = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n, np.int64), np.zeros((n, 6)), owner + 1
@@ -274,12 +324,12 @@ def _of_plots(state: State, plots: Plots, which: I8, table: F8, tracks: Tracks, 
 
 
 def _of_reports(state: State, reports: Reports, tracks: Tracks, owner: I8) -> kernel.Seen:
+    mine = np.flatnonzero(owner >= 0)
+    reports, owner = reports.take(mine), owner[mine]
     n, placed = len(reports), np.isfinite(reports.lat_rad) & np.isfinite(reports.lon_rad)
     lat, lon = np.where(placed, reports.lat_rad, 0.0), np.where(placed, reports.lon_rad, 0.0)
     at = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    kind = np.where(reports.kind < len(_MOTION), reports.kind, 0)
-    sigma = np.where((reports.sigma_m >= 0) & (reports.sigma_m < 1e6), reports.sigma_m, _SIGMA[kind])
-    sigma = np.maximum(sigma, _FLOOR[kind])
+    sigma = _stated(reports)
     r = np.column_stack([sigma * sigma, np.zeros(n), sigma * sigma])
     assumed = (reports.flags & (Flag.TIME_ASSUMED | Flag.NO_POSITION | Flag.FROM_GROUND)) > 0
     good = np.flatnonzero((owner >= 0) & placed & ~assumed)
@@ -292,10 +342,18 @@ def _of_reports(state: State, reports: Reports, tracks: Tracks, owner: I8) -> ke
 def _seen(time_ns: I8, book: I8, owner: I8, tracks: Tracks, at: F8, r: F8, lever: F8, good: I8) -> kernel.Seen:
     mine = owner[good]
     kind = np.where(tracks.kind < len(_MOTION), tracks.kind, 0)[mine]
+    kind = np.where((kind == 0) & (tracks.domain[mine] == Domain.AIR), Kind.AIRCRAFT, kind)
     sigma = np.sqrt(np.maximum(np.maximum(tracks.cov[mine, 7], tracks.cov[mine, 9]), 0.0))
     vel = np.column_stack([tracks.ve_mps[mine], tracks.vn_mps[mine], sigma, _Q[kind]])
     craft = tracks.track_id[mine].astype(np.int64)
     return _whole(kernel.Seen(time_ns[good], book[good], craft, at[good], r[good], lever[good], vel))
+
+
+def _stated(reports: Reports) -> F8:
+    """How exact reports say that they are, (n,): metres; where they say nothing, what their kind usually is."""
+    kind = np.where(reports.kind < len(_MOTION), reports.kind, 0)
+    sigma = np.where((reports.sigma_m >= 0) & (reports.sigma_m < 1e6), reports.sigma_m, _SIGMA[kind])
+    return np.asarray(np.maximum(sigma, _FLOOR[kind]), np.float64)
 
 
 def _sightings(n: int) -> kernel.Seen:
@@ -386,6 +444,7 @@ def _said(state: State, source: int, row: int) -> Registration:
         dishonest=_applied(state, row) > 1.0,
         differences=int(state.book.tally[row, 2]),
         alarms=state.count.get(source, 0),
-        alarm=f"{last.bias} {last.size:.3g}" if last else "",
+        alarm=last.bias if last else "",
+        alarm_size=last.size if last else 0.0,
         alarm_ns=last.time_ns if last else 0,
     )

@@ -4,7 +4,7 @@
 
     Inbox (reports, plots, sensors) ─▶ advance ─▶ Outbox (tracks, ended, sources, refused)
                                          │
-      follow (reports, in order of time) ┤ sweep (plots, slice by slice) ─▶ age ─▶ read
+      follow (reports, in order of time) ┤ sweep (plots, slice by slice) ─▶ age ─▶ read ─▶ registration
 
 The same state and the same inboxes give the same outboxes, bit for bit; ``dump`` and ``load`` may stand anywhere
 between. Nothing in an inbox raises: what cannot be used is counted with its reason.
@@ -25,9 +25,9 @@ from manara.kernels.sweep import sweep
 from manara.records.columns import F8, I8, U4
 from manara.records.plots import Plots
 from manara.records.reports import Reports
-from manara.records.sensors import Sensor
+from manara.records.sensors import Registration, Sensor
 from manara.records.tracks import Life, Tracks
-from manara.tracking import motion, rows, sites
+from manara.tracking import motion, registration, rows, sites
 
 Rows = TypeVar("Rows", Reports, Plots)
 CAPACITY_MAX = 1 << 20  # tracks per view; more rows are refused and counted
@@ -60,7 +60,8 @@ class Inbox:
 class Outbox:
     """``tracks``: all that live, brought forward to now. ``ended``: those that this advance dropped. ``sources``: slot
     -> source, as in ``Tracks.sources``. ``refused``: why -> rows that were not used. ``used``: rows that were;
-    ``late``: those of them that were older than their track's state and were taken without moving it back."""
+    ``late``: those of them that were older than their track's state and were taken without moving it back.
+    ``registered``: what is believed to be wrong with each source; ``jumped``: biases that have just jumped."""
 
     tracks: Tracks
     ended: Tracks
@@ -68,6 +69,8 @@ class Outbox:
     refused: Mapping[str, int] = field(default_factory=dict)
     used: int = 0
     late: int = 0
+    registered: tuple[Registration, ...] = ()
+    jumped: tuple[registration.Alarm, ...] = ()
 
 
 @dataclass(eq=False)
@@ -86,6 +89,7 @@ class State:
     slot_of: dict[int, int] = field(default_factory=dict)  # source -> bit of Tracks.sources
     sensors: tuple[Sensor, ...] = ()
     feeds: dict[int, str] = field(default_factory=dict)
+    registration: registration.State | None = None  # None: sensors are taken as they are
 
 
 def init(
@@ -94,10 +98,12 @@ def init(
     serial: int = 0,
     capacity_max: int = CAPACITY_MAX,
     plain: bool = False,
+    register: bool = True,
 ) -> State:
     """A state that has seen nothing. ``view``: the sources it may know, None for all; ``serial``: the view's number
     below 65,536, the top 16 bits of its track ids; ``capacity``: tracks to make room for at first;
-    ``plain``: one model of motion and counts of plots, for comparison with a textbook tracker.
+    ``plain``: one model of motion and counts of plots, for comparison with a textbook tracker; ``register``: find what
+    is wrong with the sensors, and take it out.
 
     >>> len(advance(init(capacity=16), Inbox(), 0).tracks)
     0
@@ -105,7 +111,9 @@ def init(
     capacity = max(1, min(capacity, capacity_max))
     store = tables.blank(capacity, _buckets(capacity))
     table = sites.row(None)[np.newaxis, :].copy()
-    return State(view, serial & 0xFFFF, capacity_max, plain, store, table, np.zeros(1, np.int64), clutter.blank(1))
+    known = registration.init() if register and not plain else None
+    seen_ns, tally = np.zeros(1, np.int64), clutter.blank(1)
+    return State(view, serial & 0xFFFF, capacity_max, plain, store, table, seen_ns, tally, registration=known)
 
 
 def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
@@ -120,20 +128,15 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     counts = np.zeros(states.N_COUNTS, np.int64)
     _make_room(state, len(reports) + len(plots))
     if len(reports):
-        order = np.argsort(reports.time_ns, kind="stable")
-        taken = rows.reports(reports, _bits(state, reports.source))
-        follow.follow(order, taken, now_ns, _KINDS, state.store, counts)
-    if len(plots):
-        order = np.argsort(plots.time_ns, kind="stable")
-        which = _sensor_rows(state, plots.source)
-        seen = rows.plots(plots, _bits(state, plots.source), which)
-        scene = Scene(state.table, state.seen_ns, state.tally, _KINDS, _MOTIONS, np.zeros((4, 14)), state.plain)
-        sweep(order, seen, now_ns, scene, state.store, counts)
+        _follow(state, reports, now_ns, counts)
+    which, to = _sweep(state, plots, now_ns, counts)
     ended = np.empty(int(state.store.head[tables.TOP]), np.int64)
     ended = ended[: life.age(state.store, now_ns, _KINDS, ended)]
     gone = rows.tracks(life.read(state.store, ended, now_ns, _KINDS), state.serial)
     life.release(state.store, ended)
-    tracks = rows.tracks(life.read(state.store, life.alive(state.store), now_ns, _KINDS), state.serial)
+    alive = life.alive(state.store)
+    tracks = rows.tracks(life.read(state.store, alive, now_ns, _KINDS), state.serial)
+    registered, jumped = _register(state, reports, plots, (which, to), (alive, tracks), now_ns)
     return Outbox(
         tracks=tracks,
         ended=gone.replace(life=np.full(len(gone), Life.DROPPED, np.uint8)),
@@ -141,7 +144,47 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         refused={why: int(counts[i]) for i, why in _WHY.items() if counts[i]},
         used=int(counts[states.USED_ROWS]),
         late=int(counts[states.LATE_USED]),
+        registered=registered,
+        jumped=jumped,
     )
+
+
+def _follow(state: State, reports: Reports, now_ns: int, counts: I8) -> None:
+    if state.registration is not None:
+        reports = registration.weighed(state.registration, reports)
+    order = np.argsort(reports.time_ns, kind="stable")
+    follow.follow(order, rows.reports(reports, _bits(state, reports.source)), now_ns, _KINDS, state.store, counts)
+
+
+def _sweep(state: State, plots: Plots, now_ns: int, counts: I8) -> tuple[I8, I8]:
+    """Take plots, put right by what is known of their sensors; gives their rows of the table of sensors, and of the
+    store: the track that took each, −1 none."""
+    to = np.full(len(plots), -1, np.int64)
+    if len(plots) == 0:
+        return to, to
+    which = _sensor_rows(state, plots.source)
+    if state.registration is not None:
+        plots = registration.corrected(state.registration, plots, which, state.table)
+    order = np.argsort(plots.time_ns, kind="stable")
+    seen = rows.plots(plots, _bits(state, plots.source), which)
+    scene = Scene(state.table, state.seen_ns, state.tally, _KINDS, _MOTIONS, np.zeros((4, 14)), state.plain, to)
+    sweep(order, seen, now_ns, scene, state.store, counts)
+    return which, to
+
+
+def _register(
+    state: State, reports: Reports, plots: Plots, taken: tuple[I8, I8], told: tuple[I8, Tracks], now_ns: int
+) -> tuple[tuple[Registration, ...], tuple[registration.Alarm, ...]]:
+    """Compare what the sources say of the same craft. ``taken``: as ``_sweep`` gives it; ``told``: the tracks, and
+    their rows of the store."""
+    if state.registration is None:
+        return (), ()
+    (which, to), (alive, tracks) = taken, told
+    spot = np.full(int(state.store.head[tables.TOP]) + 1, -1, np.int64)
+    spot[alive] = np.arange(len(alive))
+    registration.observe(state.registration, reports, plots, which, state.table, tracks, spot[to])
+    jumped = registration.advance(state.registration, now_ns)
+    return registration.status(state.registration), jumped
 
 
 def dump(state: State) -> dict[str, Any]:
@@ -161,6 +204,7 @@ def dump(state: State) -> dict[str, Any]:
         "configuration": np.frombuffer(msgspec.msgpack.encode(beside), np.uint8),
         "serial": state.serial,
         "plain": int(state.plain),
+        "registration": None if state.registration is None else registration.dump(state.registration),
         "capacity": len(state.store.book),
         "capacity_max": state.capacity_max,
     }
@@ -188,7 +232,14 @@ def load(plain: Mapping[str, Any]) -> State:
         slot_of={int(a): int(b) for a, b in plain["slot_of"]},
         sensors=sensors,
         feeds=feeds,
+        registration=_known(plain),
     )
+
+
+def _known(plain: Mapping[str, Any]) -> registration.State | None:
+    if "registration" not in plain:  # written before there was one
+        return None if int(plain["plain"]) else registration.init()
+    return None if plain["registration"] is None else registration.load(plain["registration"])
 
 
 def warm() -> None:
@@ -201,6 +252,7 @@ def warm() -> None:
     site = Sensor(name="warm", lat_deg=0.0, lon_deg=0.0)
     for now_ns in (1, 2_000_000_000, 10**13):
         advance(state, Inbox(report, plot, (site,)), now_ns)
+    registration.warm()
 
 
 def _buckets(capacity: int) -> int:
@@ -215,12 +267,15 @@ def _visible(table: Rows, view: frozenset[int] | None) -> Rows:
 
 
 def _configure(state: State, inbox: Inbox) -> None:
-    """Sensors changed: every known source finds its row anew."""
+    """Sensors changed: every known source finds its row anew; what was believed of them is no longer."""
     state.sensors = inbox.sensors or state.sensors
     state.feeds = dict(inbox.feeds) or state.feeds
     for source, row in state.row_of.items():
         if row > 0:
+            before = state.table[row].copy()
             state.table[row] = sites.row(sites.match(source, state.sensors, state.feeds))
+            if state.registration is not None and not np.array_equal(before, state.table[row], equal_nan=True):
+                state.registration = registration.init()
 
 
 def _make_room(state: State, more: int) -> None:

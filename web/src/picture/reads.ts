@@ -60,11 +60,30 @@ export interface Feed {
   detail: string
 }
 
+export type Pair = [number, number] // mean, sigma
+
+export interface Registered {
+  source: string
+  form: string
+  applied: boolean
+  noise: number // times what it states
+  dishonest: boolean
+  differences: number
+  jumps: number
+  jump: { of: string; by: number; age_s: number } | null
+  range_m?: Pair
+  east_m?: Pair
+  north_m?: Pair
+  turn_deg?: Pair
+  late_s?: Pair
+}
+
 export interface Health {
   trouble: string
   clock_apart_s: number | null
   refused: Record<string, number>
   feeds: Feed[]
+  registration: Registered[]
   texts: { text: string; age_s: number; identity: string; name: string; track_id: string | null }[]
 }
 
