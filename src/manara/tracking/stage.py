@@ -31,6 +31,7 @@ from manara.tracking import motion, registration, rows, sites
 
 Rows = TypeVar("Rows", Reports, Plots)
 CAPACITY_MAX = 1 << 20  # tracks per view; more rows are refused and counted
+_OF = "registration_"  # before the names of what registration dumps
 _KINDS, _MOTIONS = motion.table(), motion.models()
 _WHY = {
     states.NO_POSITION: "no_position",
@@ -204,7 +205,11 @@ def dump(state: State) -> dict[str, Any]:
         "configuration": np.frombuffer(msgspec.msgpack.encode(beside), np.uint8),
         "serial": state.serial,
         "plain": int(state.plain),
-        "registration": None if state.registration is None else registration.dump(state.registration),
+        "registers": int(state.registration is not None),
+        **{
+            _OF + name: value
+            for name, value in (registration.dump(state.registration) if state.registration else {}).items()
+        },
         "capacity": len(state.store.book),
         "capacity_max": state.capacity_max,
     }
@@ -237,9 +242,10 @@ def load(plain: Mapping[str, Any]) -> State:
 
 
 def _known(plain: Mapping[str, Any]) -> registration.State | None:
-    if "registration" not in plain:  # written before there was one
+    if "registers" not in plain:  # written before there was one
         return None if int(plain["plain"]) else registration.init()
-    return None if plain["registration"] is None else registration.load(plain["registration"])
+    mine = {name.removeprefix(_OF): value for name, value in plain.items() if name.startswith(_OF)}
+    return registration.load(mine) if mine else None
 
 
 def warm() -> None:
