@@ -55,6 +55,16 @@ def rehearse(seconds: int = 30) -> int:
     return tracks
 
 
+def rehearse_sharing(seconds: int = 150) -> None:
+    """Two nodes in memory that let each other have what they see, until what came is fused with what is one's own."""
+    from manara.host import simulated
+    from manara.study.federation.member import Host
+    from manara.study.federation.run import Federation, Setting
+
+    host = Host(simulated.Store, simulated.signer, simulated.checked, simulated.REFUSALS)
+    Federation(Setting(seed=1, nodes=2, seconds=seconds, craft=40, pace_s=2), host).run()
+
+
 def main() -> int:
     """Warm all, print one line."""
     began = time.perf_counter()
@@ -69,6 +79,7 @@ def main() -> int:
             failed.append(f"{name}: {type(fault).__name__}: {fault}")
     try:
         tracks = rehearse()
+        rehearse_sharing()
     except Exception as fault:  # noqa: BLE001 - the same: it costs seconds later
         failed.append(f"rehearsal: {type(fault).__name__}: {fault}")
     removed = forget_old(folder)

@@ -85,6 +85,22 @@ def test_a_checkpoint_is_shown_when_it_is_made_and_not_at_the_next_round(monkeyp
     asyncio.run(told())
 
 
+def test_who_is_told_to_end_while_news_comes_ends():
+    """asyncio.wait_for lets such a cancellation fall under the table: a node would not end on Ctrl+C."""
+
+    async def play() -> None:
+        world = Around()
+        task = asyncio.create_task(world.witnessing.show(world.desk.key, world.post))
+        await asyncio.sleep(0.3)
+        world.witnessing.grown()
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5.0)
+        assert done
+        assert task.cancelled()
+
+    asyncio.run(play())
+
+
 def test_what_comes_faster_than_the_pace_is_one_checkpoint_for_the_witness():
     async def told() -> None:
         around = Around()

@@ -80,7 +80,8 @@ class Witnessing:
             shown = await self._begin(key, post, holds)
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), SHOW_S)
+                    async with asyncio.timeout(SHOW_S):
+                        await news.wait()
                 news.clear()
                 newest = await asyncio.to_thread(self.newest)
                 if newest is not None and newest[0] > shown:
