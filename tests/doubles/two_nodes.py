@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -173,14 +173,17 @@ class Two:
     def run(self, seconds: int) -> None:
         """So many seconds; what one publishes, the other has at its next step."""
         for _ in range(seconds):
-            self.second += 1
-            heard = self.sea.second(self.second)
-            now_ns = self.sea.start_ns + self.second * SECOND_NS
-            for one in self.nodes.values():
-                for effect in one.hear(now_ns, heard):
-                    self._carry_effect(one, effect)
-            for one in self.nodes.values():
-                self._carry(one)
+            self.step(1, self.sea.second(self.second + 1))
+
+    def step(self, seconds: float, heard: Sequence[tuple[str, Chunk]] = ()) -> None:
+        """One step of each after so many seconds, in which this was heard; without it nothing."""
+        self.second += seconds
+        now_ns = self.sea.start_ns + int(self.second * SECOND_NS)
+        for one in self.nodes.values():
+            for effect in one.hear(now_ns, list(heard)):
+                self._carry_effect(one, effect)
+        for one in self.nodes.values():
+            self._carry(one)
 
     def _carry(self, one: One) -> None:
         for stream, sent in one.sent.items():

@@ -61,7 +61,8 @@ def subset(names):
 KINDS = ("vessel_a", "aircraft", "unmanned_aircraft")
 whens = st.builds(
     When,
-    sort=subset(("track", "warning", "alert")), domain=subset(("air", "sea", "land")), craft=subset(KINDS),
+    sort=subset(("track", "warning", "alert", "capability", "gap")),
+    domain=subset(("air", "sea", "land")), craft=subset(KINDS),
     area=subset(BOOK.areas), outside=subset(BOOK.areas), source=subset(BOOK.sources),
     originator=subset(("own", "corvia", "delmara")), sensitivity=subset(("open", "limited", "closed")),
     emergency=st.sampled_from((None, None, None, True, False)), age_max_s=st.sampled_from((None, None, 5, 60)),
@@ -102,7 +103,7 @@ def rows(seed: int, n: int = 200) -> Marking:
 
     return marking(
         n,
-        sort=one_of(Sort.TRACK, Sort.TRACK, Sort.WARNING, Sort.ALERT, UNKNOWN),
+        sort=one_of(Sort.TRACK, Sort.TRACK, Sort.WARNING, Sort.ALERT, Sort.CAPABILITY, Sort.GAP, UNKNOWN),
         domain=one_of(Domain.AIR, Domain.SEA, Domain.LAND, 0, UNKNOWN),
         craft=one_of(Kind.VESSEL_A, Kind.AIRCRAFT, Kind.UNMANNED_AIRCRAFT, 0, UNKNOWN, 77),
         area_bits=one_of(*range(8), UNKNOWN_BIT, UNKNOWN_BIT | 1, 1 << 40),
@@ -128,11 +129,13 @@ def meets(book_names, names, bits) -> bool | None:
     return True if found else None if bits & UNKNOWN_BIT else False
 
 
-def answers(when: When, row: dict, phase: Phase) -> list[bool | None]:
-    """What each condition that is asked says of a row."""
+def answers(when: When, row: dict, phase: Phase, permit: bool) -> list[bool | None]:
+    """What each condition that is asked says of a row; a permit without sorts is not about what must be named."""
     said: list[bool | None] = []
     if when.sort:
         said.append(member(Sort, when.sort, row["sort"]))
+    elif permit:
+        said.append(member(Sort, ("track", "warning", "remark", "alert", "claim"), row["sort"]))
     if when.domain:
         said.append(member(Domain, when.domain, row["domain"]))
     if when.craft:
@@ -162,7 +165,7 @@ def plain(one: Agreement, row: dict, phase: Phase) -> tuple[bool, set[str], dict
     """Allowed, rules that match, obligations: read from the rules as they are written, a row at a time."""
     matched = set()
     for rule in one.rules:
-        said = answers(rule.when, row, phase)
+        said = answers(rule.when, row, phase, rule.effect == "permit")
         if all(x is True if rule.effect == "permit" else x is not False for x in said):
             matched.add(rule.id)
     permits = [rule for rule in one.rules if rule.id in matched and rule.effect == "permit"]

@@ -259,7 +259,7 @@ def _shown(value: Any) -> str:
 
 def run_explain(args: argparse.Namespace) -> int:
     """Print why or why not; 1 where the track does not go."""
-    from manara.cli import agreement_rows
+    from manara.cli import agreement_rows, capability
     from manara.host import agreements
     from manara.release.explain import explain
 
@@ -268,10 +268,14 @@ def run_explain(args: argparse.Namespace) -> int:
     if one.recipient != args.partner:
         raise BadInput(f"is for {one.recipient}, not for {args.partner}", one.id)
     book, overlaps = _names(one, args.directory, sources=agreement_rows.sources(args, one))
-    moment = agreement_rows.last(args, one, book, _listed(args.directory))
-    place = agreement_rows.find(moment.tracks, args.track)
     program = _program(one, book, overlaps, args.phase)
-    found = explain(program, moment.marking.take(place), moment.now_ns)
+    sort, _, asked = args.track.partition(":")
+    if sort == "capability":
+        found = explain(program, *capability.row(args, asked, book, _listed(args.directory)))
+    else:
+        moment = agreement_rows.last(args, one, book, _listed(args.directory))
+        place = agreement_rows.find(moment.tracks, args.track)
+        found = explain(program, moment.marking.take(place), moment.now_ns)
     if args.json:
         import msgspec
 

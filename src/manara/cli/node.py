@@ -1,4 +1,4 @@
-"""manara node init | run: one partner's node."""
+"""manara node init | run | capability: one partner's node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manara.cli import arguments
+from manara.cli import arguments, capability
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ format = "ais"
 def add(commands: arguments.Commands) -> None:
     """Add the command."""
     node = arguments.command(commands, "node", "one partner's node", "manara node run harbour.toml")
-    inner = node.add_subparsers(dest="what", required=True, metavar="init|run")
+    inner = node.add_subparsers(dest="what", required=True, metavar="init|run|capability")
     init = arguments.command(inner, "init", "write a configuration to begin with", "manara node init harbour.toml")
     init.add_argument("config", metavar="CONFIG.toml", type=Path)
     init.set_defaults(run=run_init)
@@ -68,6 +68,7 @@ def add(commands: arguments.Commands) -> None:
     run.add_argument("--no-browser", action="store_true", help="do not open a browser")
     run.add_argument("--duration", type=float, metavar="SECONDS", help="end after so many seconds")
     run.set_defaults(run=run_node)
+    capability.add(inner)
 
 
 def run_init(args: argparse.Namespace) -> int:

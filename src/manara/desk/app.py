@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException, NotFoundException, WebSocketDisco
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.static_files import create_static_files_router
 
+from manara.desk import capability as register
 from manara.desk import drafts as inbox
 from manara.desk import health, picture
 from manara.desk import partners as sharing
@@ -112,7 +113,7 @@ def _reads(source: Source) -> list[Any]:
 
 
 def _sharing(source: Source) -> list[Any]:
-    return [_partners(source), *_drafts(source), _story(source)]
+    return [_partners(source), _capability(source), *_drafts(source), _story(source)]
 
 
 def _partners(source: Source) -> Any:
@@ -121,6 +122,14 @@ def _partners(source: Source) -> Any:
         return sharing.partners(source.views())
 
     return partners
+
+
+def _capability(source: Source) -> Any:
+    @get("/api/capability", sync_to_thread=False)
+    def capability() -> Plain:
+        return register.capability(source.views())
+
+    return capability
 
 
 def _story(source: Source) -> Any:

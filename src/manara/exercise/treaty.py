@@ -72,6 +72,7 @@ def _rules(waters: list[Area]) -> tuple[Rule, ...]:
             when=When(sort=("track",), domain=("air",), originator=("own",)),
         ),
         *(nearby if near else ()),
+        *_MEANS,
         Rule(
             id="warnings",
             effect="permit",
@@ -87,6 +88,25 @@ def _rules(waters: list[Area]) -> tuple[Rule, ...]:
             when=When(sensitivity=("closed",)),
         ),
     )
+
+
+_MEANS = (
+    Rule(
+        id="means",
+        effect="permit",
+        reason="Sensors, means of rescue and channels of alert, so that each knows whom to ask.",
+        reason_ar="المستشعرات ووسائل الإنقاذ وقنوات الإنذار، ليعرف كل طرف ممن يطلب العون.",
+        when=When(sort=("capability",), originator=("own",)),
+    ),
+    Rule(
+        id="coverage",
+        effect="permit",
+        reason="Where our named sensors see, in large cells: so that gaps are known before they matter.",
+        reason_ar="أين ترى مستشعراتنا المسمّاة، في خلايا كبيرة، لتُعرف الفجوات قبل أن يُحتاج إليها.",
+        when=When(sort=("coverage",), originator=("own",)),
+        cell_m=16000,
+    ),
+)
 
 
 def _utc(when: dt.datetime) -> str:

@@ -28,7 +28,8 @@ from manara.release import statements
 NS = 1_000_000_000
 READ_ENTRIES, READ_BYTES = 256, 32 << 20
 WARNINGS = "rule 0"
-_COUNTED = (RowTable.PRECISE, RowTable.COARSE, RowTable.WARNING, RowTable.NAMES, RowTable.ENDED)
+_COUNTED = (RowTable.PRECISE, RowTable.COARSE, RowTable.WARNING, RowTable.NAMES, RowTable.ENDED,
+            RowTable.CAPABILITY, RowTable.COVERAGE, RowTable.GAP)  # fmt: skip
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from manara.host import address
+from manara.host import address, register_bounds
 from manara.host.problems import BadInput
 from manara.link.sealed import is_alias
 from manara.records.brokered import SIZES
@@ -70,6 +70,7 @@ def check(config: NodeConfig, where: str) -> None:
     check_sensors(config.sensors, where)
     for one in config.exits:
         _exit(one, where)
+    register_bounds.check(config, where)
 
 
 def _sharing(config: NodeConfig, where: str) -> None:

@@ -50,7 +50,7 @@ GONE_ENTRIES = 1_024  # of one frame
 HOUR_NS = 3_600_000_000_000
 _NAME, _END = "received-", ".mnr"
 _BEGIN, _ANSWER, _GONE = b"MNRH", b"MNRA", b"MNRG"
-_OF_TRACKS = (RowTable.PRECISE, RowTable.COARSE, RowTable.NAMES, RowTable.ENDED)  # their rows begin with a track
+_NUMBERED = (RowTable.PRECISE, RowTable.COARSE, RowTable.NAMES, RowTable.ENDED, RowTable.CAPABILITY)  # rows begin so
 
 
 class Received:
@@ -236,7 +236,7 @@ class Received:
         subjects, sealed, row = [], [], 0
         for number, (block, rows) in enumerate(zip(one.blocks, blocks, strict=True)):
             salts = np.frombuffer(one.salts, np.uint8).reshape(-1, SALT)[1 + row : 1 + row + len(rows)]
-            whose = rows[:, :8].tobytes() if block.table in _OF_TRACKS else bytes(8 * len(rows))
+            whose = rows[:, :8].tobytes() if block.table in _NUMBERED else bytes(8 * len(rows))
             salted = np.hstack([salts, rows])
             wide = salted.shape[1]
             sealed.append(self._vault.seal(partner, hour, whose, salted.tobytes(), wide, nonce_of(nonce, k, number)))

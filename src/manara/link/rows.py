@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from manara.link import heads
+from manara.link import heads, rows_of_means
 from manara.records.columns import F8
 from manara.records.reject import Reject
 from manara.records.released import DTYPES, FRAME_BYTES, ROWS_MAX, Block, Head, Rows, RowTable
@@ -139,12 +139,20 @@ def _ended(rows: Rows, head: Head) -> list[tuple[str, Mask]]:
     return [("time", _absurd(rows["time_ns"], head)), ("terms", rows["terms"] >= len(head.terms))]
 
 
+def _capability(rows: Rows, head: Head) -> list[tuple[str, Mask]]:
+    plain = np.logical_and.reduce([_plain(rows[name]) for name in rows_of_means.TEXTS])
+    return [*rows_of_means.capability(rows, head), ("text", ~plain)]
+
+
 _CHECKS: dict[int, Callable[[Rows, Head], list[tuple[str, Mask]]]] = {
     RowTable.PRECISE: _precise,
     RowTable.COARSE: _coarse,
     RowTable.WARNING: _warning,
     RowTable.NAMES: _names,
     RowTable.ENDED: _ended,
+    RowTable.CAPABILITY: _capability,
+    RowTable.COVERAGE: rows_of_means.cover,
+    RowTable.GAP: rows_of_means.cover,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from manara.node.names import name_of
+from manara.picture import means
 from manara.picture import stage as picture
 from manara.records.columns import U4
 from manara.records.config import NodeConfig
@@ -35,6 +36,7 @@ class SourceView:
     since_ns: int
     tracking: tracking.State
     picture: picture.State
+    means: means.State = field(default_factory=means.init)
     known: dict[int, bool] = field(default_factory=dict)  # source -> is it in the view
 
     def warm(self, now_ns: int) -> bool:
@@ -123,6 +125,7 @@ def _dump(one: SourceView) -> dict[str, Any]:
         "since_ns": one.since_ns,
         "tracking": tracking.dump(one.tracking),
         "picture": picture.dump(one.picture),
+        "means": means.dump(one.means),
     }
 
 
@@ -140,4 +143,5 @@ def _load(plain: Mapping[str, Any]) -> SourceView:
         since_ns=plain["since_ns"],
         tracking=tracking.load(plain["tracking"]),
         picture=picture.load(plain["picture"]),
+        means=means.load(plain["means"]) if "means" in plain else means.init(),
     )

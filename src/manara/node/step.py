@@ -17,6 +17,7 @@ from manara.feeds import stage as feeds
 from manara.link import stage as link
 from manara.node.arrows import (
     feeds_to_tracking,
+    link_to_means,
     link_to_picture,
     link_to_release,
     picture_to_exits,
@@ -54,6 +55,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     shown = {}
     for view in state.held.views.values():
         link_to_picture.recall(view.picture, came, book)
+        link_to_means.take(view, came, book)
         tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
         seen = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
         shown[view.name] = tracked, picture.advance(view.picture, seen, now_ns)
@@ -73,6 +75,6 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     effects = release_to_ledger.effects(state.ledger, state.release, told, agreed, came, inputs, now_ns)
     sends = picture_to_exits.sends(state.exits, *shown[OWN], now_ns, state.sequence)
 
-    shared = to_views.Shared(state.link, state.release, state.ledger)
+    shared = to_views.Shared(state.link, state.release, state.ledger, state.held.own)
     views = to_views.views(shown[OWN], heard, feared, state.config, shared, now_ns, state.sequence)
     return Stepped(state, release_to_ledger.numbered((*sends, *effects), state.sequence), views)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from manara.records.brokered import Brokered, Carries
+from manara.records.capability import Capability
 from manara.records.sensors import FeedConfig, Sensor
 
 
@@ -42,3 +43,5 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     never_to: tuple[str, ...] = ()  # partners that nothing of ours may reach by any path; it never leaves the node
     broker: tuple[Brokered, ...] = ()  # partners without a link that a third one carries to, sealed; both ends opt in
     carries: tuple[Carries, ...] = ()  # pairs of partners between whom this node carries what it cannot read
+    capability: tuple[Capability, ...] = ()  # the register: sensors, means of rescue, channels of alert
+    interest: tuple[str, ...] = ()  # areas in which gaps of coverage are looked for; none: our own in the directory

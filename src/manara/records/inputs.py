@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from manara.records.capability import Entry as Capable
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.directory import Area
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
@@ -302,6 +303,7 @@ class Views:
     warned: tuple[Warned, ...] = ()  # what partners warn of, the newest last, bounded
     areas: tuple[Area, ...] = ()  # all published areas, as the directory lists them
     drafts: tuple[Draft, ...] = ()  # what persons are asked to look at, the newest last (warning/inbox.py)
+    capability: tuple[Capable, ...] = ()  # the register: our own entries, then what partners told of theirs
     reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
     signed: Mapping[str, int] = field(default_factory=dict)  # our streams -> entries signed for by their recipient
     cut: Mapping[str, int] = field(default_factory=dict)  # our streams -> rows before this place are not given any more

@@ -22,6 +22,7 @@ class Sort(IntEnum):
     ALERT = 5
     CLAIM = 6
     CAPABILITY = 7
+    GAP = 8  # where nobody sees: the most sensitive of all
 
 
 class Sensitivity(IntEnum):

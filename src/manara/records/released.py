@@ -71,6 +71,46 @@ WARNING = np.dtype(
 )
 NAMES = np.dtype([("track", "<u8"), ("name", "S40"), ("callsign", "S12"), ("detail", "S64"), ("terms", "u1")])
 ENDED = np.dtype([("track", "<u8"), ("time_ns", "<i8"), ("terms", "u1"), ("spare", "u1", (7,))])
+CAPABILITY = np.dtype(
+    [
+        ("number", "<u8"),  # the recipient's own number for it
+        ("since_ns", "<i8"),  # 0: not said
+        ("until_ns", "<i8"),
+        ("expires_ns", "<i8"),  # not shown after it, unless it is told again
+        ("lat_rad", "<f8"),  # NaN: it has no place, or that is not told
+        ("lon_rad", "<f8"),
+        ("cell", "<u8"),  # the place is the centre of this cell; 0: it is exact
+        ("speed_mps", "<f4"),
+        ("reach_m", "<f4"),
+        ("endurance_s", "<u4"),
+        ("persons", "<u2"),
+        ("kind", "u1"),  # places in records/capability.py
+        ("form", "u1"),
+        ("availability", "u1"),  # 0: withdrawn, and nothing else is said
+        ("domain", "u1"),
+        ("terms", "u1"),
+        ("spare", "u1", (5,)),
+        ("id", "S32"),
+        ("area", "S32"),
+        ("name", "S64"),
+        ("name_ar", "S96"),
+        ("owner", "S64"),
+        ("caveat", "S240"),
+        ("caveat_ar", "S480"),
+    ]
+)
+COVER = np.dtype(
+    [
+        ("cell", "<u8"),  # kernels/grid.py
+        ("epoch_ns", "<i8"),  # begin of the epoch for which it stands
+        ("levels", "<u4"),  # records/coverage.py; 0: no longer covered
+        ("counts", "<u4"),
+        ("epoch_s", "<u4"),
+        ("domain", "u1"),
+        ("terms", "u1"),
+        ("spare", "u1", (2,)),
+    ]
+)
 PAD = np.dtype([("noise", "V40")])  # rows that say nothing, as wide as COARSE
 
 
@@ -83,6 +123,9 @@ class RowTable(IntEnum):
     WARNING = 3
     NAMES = 4
     ENDED = 5
+    CAPABILITY = 16
+    COVERAGE = 17
+    GAP = 18
 
 
 DTYPES: dict[int, np.dtype[np.void]] = {
@@ -92,6 +135,9 @@ DTYPES: dict[int, np.dtype[np.void]] = {
     RowTable.WARNING: WARNING,
     RowTable.NAMES: NAMES,
     RowTable.ENDED: ENDED,
+    RowTable.CAPABILITY: CAPABILITY,
+    RowTable.COVERAGE: COVER,
+    RowTable.GAP: COVER,
 }
 
 FRAME_KINDS = ("batch", "withheld", "phase", "policy", "recall", "heartbeat", "statement", "warning")

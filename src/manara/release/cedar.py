@@ -19,6 +19,7 @@ from manara.release.limits import phase_allows
 S_NS = 1_000_000_000
 BOUNDS = ("phase", "domain", "area", "source", "expired", "onward", "purpose")
 PLAIN = ("sort", "domain", "craft", "originator", "sensitivity")
+_NAMED_ONLY = (Sort.COVERAGE, Sort.CAPABILITY, Sort.GAP)  # a permit without sorts does not speak of these
 _KINDS: Mapping[str, Any] = {"sort": Sort, "domain": Domain, "craft": Kind, "sensitivity": Sensitivity}
 
 
@@ -63,6 +64,8 @@ def _when(rule: Rule, releaser: str) -> str:
     when, permit, parts = rule.when, rule.effect == "permit", []
     for name in PLAIN:
         names: tuple[str, ...] = getattr(when, name)
+        if name == "sort" and permit and not names:
+            names = tuple(one.name.lower() for one in Sort if one not in _NAMED_ONLY)
         if names:
             said = [releaser if one == "own" else one for one in names] if name == "originator" else names
             parts.append(_known(name, f"{_listed(said)}.contains(context.{name})", permit))

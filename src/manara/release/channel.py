@@ -29,7 +29,7 @@ from manara.records.particulars import Particulars
 from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
 from manara.records.reports import Domain
 from manara.records.tracks import Life, Tracks
-from manara.release import coarse, precise, pseudonyms
+from manara.release import coarse, means, precise, pseudonyms
 from manara.release.adversary import Shadow
 from manara.release.never import may_fuse
 from manara.release.rules import Decisions, Denial, Program, decide
@@ -51,6 +51,7 @@ class Offer:
     marking: Marking
     particulars: Mapping[int, Particulars]
     warm: bool = True
+    means: means.Means = field(default_factory=means.Means)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class State:
     precise: precise.PreciseState = field(default_factory=precise.init)
     coarse: coarse.CoarseState = field(default_factory=coarse.init)
     pseudonyms: pseudonyms.Pseudonyms = field(default_factory=pseudonyms.init)
+    means: means.State = field(default_factory=means.init)
     terms: dict[Terms, int] = field(default_factory=dict)
     named: dict[int, tuple[bytes, int]] = field(default_factory=dict)
 
@@ -97,6 +99,7 @@ def silence(state: State) -> None:
     given stay known, for recalls."""
     precise.drop(state.precise)
     coarse.drop(state.coarse)
+    means.silence(state.means)
     state.named.clear()
 
 
@@ -122,6 +125,11 @@ def fill(
         (RowTable.COARSE, cells.rows, cells.subjects, cells.tag),
         (RowTable.NAMES, *named),
     ]
+
+    def tags(of: Decisions, which: NDArray[np.bool_]) -> U4:
+        return _tags(state, force, of, which, book)
+
+    leaving += means.fill(state.means, force.program, offer.means, tags, secret, now_ns)
     terms, blocks = _framed(state, [one for one in leaving if len(one[1])])
     gone = sum(len(one[1]) for one in leaving)
     void = int(np.count_nonzero(coarse.void(offer.tracks) & allowed & (duties.cell_m > 0)))
@@ -151,7 +159,7 @@ def numbers(state: State | None, tracks: Sequence[str]) -> tuple[str, ...]:
     if state is None:
         return ()
     asked = np.array([int(one) for one in tracks], np.uint64)
-    given = pseudonyms.tracks_of(state.pseudonyms, asked) != 0
+    given = (pseudonyms.tracks_of(state.pseudonyms, asked) != 0) | np.isin(asked, means.keys(state.means))
     found = set(asked[given].tolist())
     for one in asked[~given].tolist():
         found |= set(pseudonyms.numbers_of(state.pseudonyms, one).tolist())
@@ -285,6 +293,7 @@ def dump(state: State) -> dict[str, Any]:
         "precise": precise.dump(state.precise),
         "coarse": coarse.dump(state.coarse),
         "pseudonyms": pseudonyms.dump(state.pseudonyms),
+        "means": means.dump(state.means),
         "terms": [msgspec.to_builtins(one) for one in state.terms],
         "named": [[key, digest, at] for key, (digest, at) in state.named.items()],
     }
@@ -296,6 +305,7 @@ def load(plain: Mapping[str, Any]) -> State:
         precise=precise.load(plain["precise"]),
         coarse=coarse.load(plain["coarse"]),
         pseudonyms=pseudonyms.load(plain["pseudonyms"]),
+        means=means.load(plain["means"]) if "means" in plain else means.init(),
         terms={msgspec.convert(one, Terms): k for k, one in enumerate(plain["terms"])},
         named={key: (digest, at) for key, digest, at in plain["named"]},
     )

@@ -42,6 +42,8 @@ def _names(kinds: Iterable[Any]) -> dict[str, int]:
 
 
 SORTS = _names(Sort)
+NAMED_ONLY = ("coverage", "capability", "gap")  # a permit speaks of these only where it names them
+UNNAMED = tuple(name for name in SORTS if name not in NAMED_ONLY)
 DOMAINS = _names(one for one in Domain if one)
 CRAFT = _names(one for one in Kind if one)
 SENSITIVITIES = _names(Sensitivity)
@@ -72,7 +74,7 @@ def of_rule(rule: Rule, at: str, book: Codebook) -> tuple[tuple[Condition, ...],
 
     >>> from manara.records.agreement import When
     >>> book = Codebook(("north",), (), ("arvena", "belora"))
-    >>> of_rule(Rule(id="a", effect="permit", when=When(area=("north",), age_max_s=60)), "rules[0]", book)[0][1].names
+    >>> of_rule(Rule(id="a", effect="permit", when=When(area=("north",), age_max_s=60)), "rules[0]", book)[0][2].names
     ('60 s',)
     >>> of_rule(Rule(id="a", effect="permit", when=When(area=("nroth",))), "rules[0]", book)[1][0].why
     "no area 'nroth' is known; did you mean 'north'?"
@@ -81,7 +83,7 @@ def of_rule(rule: Rule, at: str, book: Codebook) -> tuple[tuple[Condition, ...],
     for field, attribute in (("sort", "sort"), ("domain", "domain"), ("craft", "craft"), ("area", "area"),
                              ("outside", "area"), ("source", "source"), ("originator", "originator"),
                              ("sensitivity", "sensitivity")):  # fmt: skip
-        names: tuple[str, ...] = getattr(when, field)
+        names: tuple[str, ...] = sorts_of(rule) if field == "sort" else getattr(when, field)
         if names:
             places, wrong = _places(attribute, names, book)
             faults += [Fault(rule.id, f"{at}.when.{field}", why) for why in wrong]
@@ -96,6 +98,15 @@ def of_rule(rule: Rule, at: str, book: Codebook) -> tuple[tuple[Condition, ...],
         else:
             faults.append(Fault(rule.id, f"{at}.when.age_max_s", "an age lies between 0 and 4,294,967,295 s"))
     return tuple(made), tuple(faults)
+
+
+def sorts_of(rule: Rule) -> tuple[str, ...]:
+    """The sorts that a rule speaks of; (): all. A permit that names none speaks of none that must be named.
+
+    >>> sorts_of(Rule(id="a", effect="forbid")), "gap" in sorts_of(Rule(id="a", effect="permit"))
+    ((), False)
+    """
+    return rule.when.sort or (UNNAMED if rule.effect == "permit" else ())
 
 
 def known_names(attribute: str, book: Codebook) -> Mapping[str, int]:

@@ -124,7 +124,8 @@ def _nearest(program: Program, row: Marking, now_ns: int) -> Nearest | None:
         if rule.effect != "permit":
             continue
         failing = [c for c in _conditions(program, k) if not _met(c, row, now_ns)]
-        of = len(program.rules.conditions[k]) + bool(rule.when.phase)
+        written = len(program.rules.conditions[k]) - (not rule.when.sort)  # without the sort that is understood
+        of = max(written + bool(rule.when.phase), len(failing))
         if not program.rules.active[k]:
             found.append(
                 Nearest(rule.id, f"rules[{k}].when.phase", "phase", rule.when.phase, False, len(failing) + 1, of)

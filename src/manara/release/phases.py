@@ -100,6 +100,7 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
         "retention.erased": Needs(of="sender", node=True),
         "broker.hops": Needs(of="sender", node=True),
         "receipt": Needs(of="sender", node=True),
+        "capability.change": Needs(of="own"),
         "ledger.epoch": Needs(of="own", capacities=BOTH),
     }
 )

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from manara.records.agreement import FOREVER_S, Agreement, Rule, When
 from manara.release.phases import ALLOWS, MOVES_AR, MOVES_EN, phase_name
 from manara.release.words import (
+    EVERYTHING_AR,
+    EVERYTHING_EN,
     LANGUAGES,
     RULE_ZERO_AR,
     RULE_ZERO_EN,
@@ -138,7 +140,7 @@ def _general_en(one: Agreement) -> Iterator[str]:
 
 def _rule_en(place: int, rule: Rule) -> str:
     does = {"permit": "permits", "forbid": "forbids"}.get(rule.effect, rule.effect)
-    parts = [f"Rule {place}, {rule.id}, {does} the release of {_what_en(rule.when)}."]
+    parts = [f"Rule {place}, {rule.id}, {does} the release of {_what_en(rule)}."]
     parts += [f"Reason: “{rule.reason}”."] if rule.reason else ["No reason is given in English."]
     parts += [f"Reason in Arabic: “{rule.reason_ar}”."] if rule.reason_ar else []
     if rule.effect == "permit":
@@ -146,8 +148,9 @@ def _rule_en(place: int, rule: Rule) -> str:
     return " ".join(parts)
 
 
-def _what_en(when: When) -> str:
-    said = [listed(when.sort, "en", "or") if when.sort else "everything"]
+def _what_en(rule: Rule) -> str:
+    when, permit = rule.when, rule.effect == "permit"
+    said = [listed(when.sort, "en", "or") if when.sort else EVERYTHING_EN[permit]]
     said += [listed(when.domain, "en", "or")] if when.domain else []
     said += [f"of {listed(when.craft, 'en', 'or')}"] if when.craft else []
     said += [f"within {quoted(when.area, 'en', 'or')}"] if when.area else []
@@ -288,7 +291,7 @@ def _general_ar(one: Agreement) -> Iterator[str]:
 
 def _rule_ar(place: int, rule: Rule) -> str:
     does = {"permit": "تسمح بإتاحة", "forbid": "تمنع إتاحة"}.get(rule.effect, rule.effect)
-    parts = [f"القاعدة {place}، {isolated(rule.id, 'ar')}، {does} {_what_ar(rule.when)}."]
+    parts = [f"القاعدة {place}، {isolated(rule.id, 'ar')}، {does} {_what_ar(rule)}."]
     parts += [f"السبب: «{rule.reason_ar}»."] if rule.reason_ar else ["لم يُذكر سبب بالعربية."]
     parts += [f"السبب بالإنكليزية: «{isolated(rule.reason, 'ar')}»."] if rule.reason else []
     if rule.effect == "permit":
@@ -296,8 +299,9 @@ def _rule_ar(place: int, rule: Rule) -> str:
     return " ".join(parts)
 
 
-def _what_ar(when: When) -> str:
-    said = [listed(when.sort, "ar", "or") if when.sort else "كل شيء"]
+def _what_ar(rule: Rule) -> str:
+    when, permit = rule.when, rule.effect == "permit"
+    said = [listed(when.sort, "ar", "or") if when.sort else EVERYTHING_AR[permit]]
     said += [listed(when.domain, "ar", "or")] if when.domain else []
     said += [f"لأنواع المركبات: {listed(when.craft, 'ar', 'or')}"] if when.craft else []
     said += [f"داخل {quoted(when.area, 'ar', 'or')}"] if when.area else []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import rfc8785
@@ -23,14 +23,27 @@ from manara.records.directory import Directory, Person
 from manara.records.inputs import Away, ClockJump, Command, Directed, Input
 from manara.records.marking import Codebook
 from manara.records.released import Block, RowTable, Terms
-from manara.release import adversary, cadence, channel, coarse, document, duty, precise, register, standing, statements
+from manara.release import (
+    adversary,
+    cadence,
+    capability,
+    channel,
+    coarse,
+    document,
+    duty,
+    means,
+    precise,
+    register,
+    standing,
+    statements,
+)
 from manara.release.channel import InForce, Offer
 from manara.release.document import Admitted
 from manara.release.never import may_fuse, never_bits
 from manara.release.phases import phase_name
 from manara.release.rules import Program, compile_rules
 from manara.release.space import overlapping
-from manara.release.statements import Recall, Refusal, Verified
+from manara.release.statements import CapabilityChange, Recall, Refusal, Verified
 
 DOCUMENTS_MAX = 256
 HEARTBEAT_NS = 60_000_000_000
@@ -101,6 +114,7 @@ class State:
     duty: duty.State = field(default_factory=duty.init)
     shadow: adversary.Shadow = field(default_factory=adversary.init)
     filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
+    capability: capability.State = field(default_factory=capability.init)
     counts: Counts = field(default_factory=Counts)
     ticked_ns: int = -1
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)  # a cache
@@ -123,13 +137,12 @@ def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
             _hold_back(state, one.by_ns)
         elif isinstance(one, Command):
             found = _command(state, one, now_ns)
-            refused = isinstance(found, Refusal)
             if one.name:  # what a partner's frame said needs no answer
                 answers.append(
                     (one.name, found.why, found.sentence) if isinstance(found, Refusal) else (one.name, "", "")
                 )
-            taken += [] if refused else [one.envelope]
-            tell += [] if isinstance(found, Refusal) else [(partner, one.envelope) for partner in found]
+            taken += [] if isinstance(found, Refusal) or found.quiet else [one.envelope]
+            tell += [] if isinstance(found, Refusal) else [(partner, one.envelope) for partner in found.concerned]
     return Agreed(tuple(answers), tuple(taken), tuple(tell), dict(map(_view, _standing_now(state))))
 
 
@@ -139,6 +152,7 @@ def _hold_back(state: State, by_ns: int) -> None:
         for held in state.channels.values():
             precise.hold_back(held.precise, by_ns, state.ticked_ns)
             coarse.hold_back(held.coarse, by_ns)
+            means.hold_back(held.means, by_ns)
 
 
 def _directed(state: State, one: Directed) -> None:
@@ -148,8 +162,15 @@ def _directed(state: State, one: Directed) -> None:
         state.programs.clear()
 
 
-def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ...]:
-    """Why a statement changes nothing, or the partners whom it concerns: they are handed it."""
+class _Taken(NamedTuple):
+    """``concerned``: partners who are handed the statement; ``quiet``: it does not go into the log that they read."""
+
+    concerned: tuple[str, ...]
+    quiet: bool = False
+
+
+def _command(state: State, one: Command, now_ns: int) -> Refusal | _Taken:
+    """Why a statement changes nothing, or what becomes of it."""
     verified = statements.verify(one.envelope, state.directory)
     if isinstance(verified, Refusal):
         return verified
@@ -171,10 +192,17 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | tuple[str, ..
         if standing_now != state.standings.agreements.get(direction):
             state.envelopes[direction] = one.envelope
     state.standings, state.documents = after, known
+    _followed(state, verified, now_ns)
+    return _Taken(_concerned(state, verified), isinstance(verified.statement, CapabilityChange))
+
+
+def _followed(state: State, verified: Verified, now_ns: int) -> None:
+    """What a statement that was taken leads to beside how agreements stand."""
+    if isinstance(verified.statement, CapabilityChange):
+        capability.take(state.capability, verified.statement, tuple(one.id for one in verified.persons), now_ns)
     if isinstance(verified.statement, Recall):
         recipient = verified.statement.stream.partition(">")[2].partition("/")[0]
         state.recalls.append((recipient, verified.sha256, verified.statement))
-    return _concerned(state, verified)
 
 
 def _standing_documents(state: State) -> dict[str, Admitted]:
@@ -365,6 +393,7 @@ def dump(state: State) -> dict[str, Any]:
         "recalls": [[a, b, statements.canonical(c)] for a, b, c in state.recalls],
         "duty": duty.dump(state.duty),
         "shadow": adversary.dump(state.shadow),
+        "capability": capability.dump(state.capability),
         "filled": {name: list(one) for name, one in state.filled.items()},
         "rows": dict(state.counts.rows),
         "ticked_ns": state.ticked_ns,
@@ -392,6 +421,7 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         duty=duty.load(plain["duty"]),
         shadow=adversary.load(plain["shadow"]),
         filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
+        capability=capability.load(plain.get("capability", ())),
         counts=Counts(dict(plain["rows"])),
         ticked_ns=plain["ticked_ns"],
     )

@@ -147,7 +147,7 @@ def _apart(standings: Standings, verified: Verified, place: Place) -> Standings 
             return _renew(wanted, standings, verified, place)
         case st.KeyRotate() as wanted:
             return _rotate(wanted, standings, verified, place)
-        case st.LedgerEpoch():
+        case st.LedgerEpoch() | st.CapabilityChange():
             return _of_own(standings, verified, place)
         case st.RetentionErased() | st.BrokerHops():
             return _erased(standings, verified, place)
@@ -174,6 +174,8 @@ def subject(statement: st.AnyStatement, direction: str = "") -> str:
             return "directory"
         case st.LedgerEpoch():
             return "ledger"
+        case st.CapabilityChange():
+            return f"capability/{statement.id}"
         case st.RetentionErased():
             return f"retention/{statement.originator}"
         case st.BrokerHops():

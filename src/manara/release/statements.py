@@ -25,7 +25,7 @@ ENVELOPE_BYTES = 65_536
 SIGNATURES_MAX = 16
 TRACKS_MAX = 1_000
 _WORD_MAX, _TIME_MAX = (1 << 64) - 1, (1 << 63) - 1
-_NUMBERS = ("first", "from_ns", "to_ns", "before_ns", "count", "next", "size", "old_size")
+_NUMBERS = ("first", "from_ns", "to_ns", "until_ns", "before_ns", "count", "next", "size", "old_size")
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Link = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
@@ -33,6 +33,7 @@ Nonce = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{32})?\Z")]
 Number = Annotated[str, msgspec.Meta(pattern=r"\A(0|[1-9][0-9]{0,19})\Z")]
 Short = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z", max_length=120)]
 Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z", max_length=1_000)]
+Remark = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z", max_length=200)]
 PhaseWord = Annotated[str, msgspec.Meta(pattern=r"\A(warning_only|interim|full)\Z")]
 Tracks = Annotated[
     tuple[Annotated[str, msgspec.Meta(pattern=r"\A(all|0|[1-9][0-9]{0,19})\Z")], ...],
@@ -158,6 +159,17 @@ class Receipt(Statement, frozen=True, kw_only=True, tag="receipt"):
     size: Number
 
 
+class CapabilityChange(Statement, frozen=True, kw_only=True, tag="capability.change"):
+    """What is said of an entry of the register holds until ``until_ns``; "0": until something else is said. It stands
+    in no log that partners read: that a sensor is down is for those only who may know of it."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,30}\Z")]
+    availability: Annotated[str, msgspec.Meta(pattern=r"\A(yes|limited|no|withdrawn|configured)\Z")]
+    until_ns: Number = "0"
+    caveat: Remark = ""
+    caveat_ar: Remark = ""
+
+
 class LedgerEpoch(Statement, frozen=True, kw_only=True, tag="ledger.epoch"):
     """A log begins anew after a restored backup and names the head that it had."""
 
@@ -182,6 +194,7 @@ AnyStatement = (
     | BrokerHops
     | Receipt
     | LedgerEpoch
+    | CapabilityChange
 )
 
 

@@ -36,6 +36,7 @@ EN: Words = {
     "alert": "alerts",
     "claim": "claims",
     "capability": "capabilities",
+    "gap": "gaps of coverage",
     # domains
     "air": "in the air",
     "sea": "at sea",
@@ -95,6 +96,7 @@ AR: Words = {
     "alert": "الإنذارات",
     "claim": "الادعاءات",
     "capability": "القدرات",
+    "gap": "فجوات التغطية",
     "air": "في الجو",
     "sea": "في البحر",
     "land": "على البر",
@@ -125,6 +127,10 @@ AR: Words = {
     "en": "الإنكليزية",
     "ar": "العربية",
 }
+
+# What a rule speaks of that names no sort: a forbid of all, a permit of all that need not be named.
+EVERYTHING_EN = ("everything", "everything but coverage, capabilities and gaps of coverage")
+EVERYTHING_AR = ("كل شيء", "كل شيء ما عدا التغطية والقدرات وفجوات التغطية")
 
 RULE_ZERO_EN = (
     "Rule 0, the duty to warn: whatever this agreement, its phase or its suspension says, each partner warns the other "

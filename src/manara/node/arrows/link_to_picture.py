@@ -48,20 +48,20 @@ def rows(frames: Sequence[link.Frame], view: SourceView, book: Codebook) -> tupl
     originators let go on to that recipient; one without a recipient nothing of partners."""
     if view.sources is not None and not view.recipient:
         return ()
-    quiet = {one.partner: place for place, one in enumerate(frames) if _silences(one)}
+    quiet = {one.partner: place for place, one in enumerate(frames) if silences(one)}
     return tuple(
         _rows(one, view, book, squares=place > quiet.get(one.partner, -1))
         for place, one in enumerate(frames)
-        if _is_live(one) and one.partner in book.partners
+        if is_live(one) and one.partner in book.partners
     )
 
 
-def _silences(one: link.Frame) -> bool:
+def silences(one: link.Frame) -> bool:
     """A partner's word that it tells of tracks no more: its squares, which only grow without news, go at once."""
     return one.head.kind == "phase" and one.head.phase in _SILENT and "/" not in one.stream
 
 
-def _is_live(one: link.Frame) -> bool:
+def is_live(one: link.Frame) -> bool:
     """History is kept and can be read; it is never mixed into what is there now."""
     return one.head.kind in _BATCHES and "/" not in one.stream
 
@@ -69,7 +69,7 @@ def _is_live(one: link.Frame) -> bool:
 def _rows(frame: link.Frame, view: SourceView, book: Codebook, squares: bool) -> PartnerRows:
     terms = frame.head.terms
     goes = np.array([view.sources is None or view.recipient in one.onward for one in terms], bool)
-    tables = {table: _kept(frame.rows.tables, table, goes) for table in (1, 2, 4, 5)}
+    tables = {table: kept(frame.rows.tables, table, goes) for table in (1, 2, 4, 5)}
     place = book.partner(frame.partner)
     precise = tables[RowTable.PRECISE]
     told = np.array([_pedigree(one, place, book) for one in terms], np.uint64)
@@ -85,7 +85,8 @@ def _rows(frame: link.Frame, view: SourceView, book: Codebook, squares: bool) ->
     )
 
 
-def _kept(tables: Mapping[int, Rows], table: int, goes: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Rows:
+def kept(tables: Mapping[int, Rows], table: int, goes: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Rows:
+    """The rows of a table whose terms let them go where they are to go. ``goes``: for each of the frame's terms."""
     found = tables.get(table)
     if found is None or not len(found):
         return np.zeros(0, DTYPES[table])
@@ -125,7 +126,7 @@ def _warnings(frame: link.Frame) -> Rows:
 def recall(state: picture.State, came: link.Outbox, book: Codebook) -> None:
     """Drop from a picture what partners have recalled, and the squares of those that fell silent."""
     for one in came.frames:
-        if _silences(one) and one.partner in book.partners:
+        if silences(one) and one.partner in book.partners:
             picture.silence(state, book.partner(one.partner))
     for one, said in recalls(came.frames):
         if one.partner in book.partners:

@@ -9,6 +9,7 @@ import numpy as np
 from manara.kernels.membership import area_bits
 from manara.ledger import stage as ledger
 from manara.link import stage as link
+from manara.node.arrows import register_to_release
 from manara.node.names import name_of
 from manara.node.sources import OWN as OWN_VIEW
 from manara.node.sources import Held
@@ -72,11 +73,13 @@ def offered(
         return None
     areas = corners(released.directory)
     offers = {}
+    stand = register_to_release.entries(released, config, now_ns)
+    register = register_to_release.means(stand, book, areas, now_ns)
     for view in held.views.values():
         if view.name != OWN_VIEW:
             tracked, seen = shown[view.name]
             marked = marking(seen, tracked.sources, book, areas, config)
-            offers[view.name] = Offer(seen.tracks, marked, seen.particulars, view.warm(now_ns))
+            offers[view.name] = Offer(seen.tracks, marked, seen.particulars, view.warm(now_ns), register)
     return release.Offered(
         offers=offers,
         dangers=dangers,

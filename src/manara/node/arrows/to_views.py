@@ -9,7 +9,10 @@ import msgspec
 from manara.feeds import stage as feeds
 from manara.ledger import stage as ledger
 from manara.link import stage as link
+from manara.node.arrows import register_to_release
 from manara.node.names import name_of
+from manara.node.sources import SourceView
+from manara.picture import means
 from manara.picture import stage as picture
 from manara.records.config import NodeConfig
 from manara.records.directory import Partner
@@ -27,6 +30,7 @@ class Shared(NamedTuple):
     link: link.State
     release: release.State
     ledger: ledger.State
+    own: SourceView
 
 
 def views(
@@ -58,6 +62,10 @@ def views(
         regions=seen.regions,
         warned=seen.warned,
         drafts=feared.drafts,
+        capability=(
+            *register_to_release.entries(shared.release, config, now_ns),
+            *means.shown(shared.own.means, now_ns),
+        ),
         areas=shared.release.directory.areas,
         partners=_partners(shared, now_ns),
         reading={name: one.next for name, one in shared.link.reading.items()},
