@@ -115,7 +115,7 @@ def test_a_scenario_that_names_nobody_still_has_people_to_sign(sea: Scenario, tm
 def test_a_partner_without_waters_gets_no_sea(made: partners.Made, sea: Scenario) -> None:
     dry = msgspec.structs.replace(made.directory, areas=())
     rules = {rule.id for rule in treaty.agreement(sea, dry, "Arvena", "Belora").rules}
-    assert rules == {"air", "warnings", "kept-close"}
+    assert rules == {"air", "means", "coverage", "warnings", "kept-close"}
 
 
 def test_what_is_put_in_force_is_signed_by_the_two_who_may(made: partners.Made) -> None:

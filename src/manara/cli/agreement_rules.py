@@ -48,7 +48,7 @@ def add_explain(commands: arguments.Commands) -> None:
         "why a partner gets a track, or why not",
         "manara agreement explain 117 belora --agreement arvena-belora.toml --node arvena.toml",
     )
-    explain.add_argument("track", metavar="TRACK", help="its number, its identity, or its id")
+    explain.add_argument("track", metavar="TRACK", help="its number, its identity, or its id; or capability:ID")
     explain.add_argument("partner", metavar="PARTNER", help="who would get it")
     explain.add_argument("--agreement", type=Path, metavar="FILE", help="default: the one beside the directory")
     _rows(explain)
@@ -267,9 +267,10 @@ def run_explain(args: argparse.Namespace) -> int:
     one = agreements.load(agreement_rows.document(args)).agreement
     if one.recipient != args.partner:
         raise BadInput(f"is for {one.recipient}, not for {args.partner}", one.id)
-    book, overlaps = _names(one, args.directory, sources=agreement_rows.sources(args, one))
-    program = _program(one, book, overlaps, args.phase)
     sort, _, asked = args.track.partition(":")
+    named = (capability if sort == "capability" else agreement_rows).sources(args, one)
+    book, overlaps = _names(one, args.directory, sources=named)
+    program = _program(one, book, overlaps, args.phase)
     if sort == "capability":
         found = explain(program, *capability.row(args, asked, book, _listed(args.directory)))
     else:

@@ -11,6 +11,7 @@ from manara.cli import arguments, handing
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
+    from manara.records.agreement import Agreement
     from manara.records.capability import Capability
     from manara.records.config import NodeConfig
     from manara.records.directory import Directory
@@ -98,21 +99,31 @@ def _line(one: Capability) -> str:
     return "  ".join(part for part in parts if part)
 
 
+def sources(args: argparse.Namespace, _: Agreement) -> tuple[str, ...]:
+    """Names of the node's feeds and sensors. Raises BadInput."""
+    loaded = _config(args)
+    return tuple(dict.fromkeys([*(one.name for one in loaded.feeds), *(one.name for one in loaded.sensors)]))
+
+
 def row(args: argparse.Namespace, asked: str, book: Codebook, listed: Directory | None) -> tuple[Marking, int]:
     """The marking of one configured entry, as the node itself marks it, for `agreement explain`. Raises BadInput."""
     import time
 
-    from manara.host import config, kept
     from manara.node.arrows import picture_to_release, register_to_release
     from manara.records.directory import Directory
     from manara.release import capability
 
-    if args.node is None:
-        raise BadInput("the register stands in a node's configuration", asked, "give --node CONFIG.toml")
-    loaded = (kept.read_config if args.node.is_dir() else config.node_config)(args.node)
     now_ns = time.time_ns()
-    stand = [one for one in capability.entries(loaded.capability, {}, now_ns) if one.id == asked]
+    stand = [one for one in capability.entries(_config(args).capability, {}, now_ns) if one.id == asked]
     if not stand:
         raise BadInput(f"no entry {asked[:40]!r} in the register", str(args.node), "see manara node capability")
     areas = picture_to_release.corners(listed or Directory(version=1))
     return register_to_release.marking(stand, book, areas, now_ns), now_ns
+
+
+def _config(args: argparse.Namespace) -> NodeConfig:
+    from manara.host import config, kept
+
+    if args.node is None:
+        raise BadInput("the register stands in a node's configuration", args.track, "give --node CONFIG.toml")
+    return (kept.read_config if args.node.is_dir() else config.node_config)(args.node)
