@@ -68,6 +68,17 @@ class FakeSource:
         self.decided = (*getattr(self, "decided", ()), decided)
         return len(self.decided) <= 3
 
+    def hand_over(self, partner: str, track: int, reason: str) -> bool:
+        self.handed = (*getattr(self, "handed", ()), (partner, track, reason))
+        return len(self.handed) <= 3
+
+    def answer_offer(self, stream: str, offer: str, answer: str, reason: str) -> bool:
+        self.handed = (*getattr(self, "handed", ()), (stream, offer, answer, reason))
+        return len(self.handed) <= 3
+
+    def promised(self) -> tuple[Any, ...]:
+        return getattr(self, "kept", ())
+
     def land(self) -> bytes | None:
         return json.dumps(_islands(*self.centre_deg)).encode() if self.with_land else None
 

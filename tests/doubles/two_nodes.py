@@ -119,6 +119,11 @@ class One:
             made.append(statements.signed(text, key.public(), key.sign, person=who))
         self.waiting.append(Command(name, statements.envelope(text, made), self.now_ns, attachments))
 
+    def signed(self, text: bytes) -> bytes:
+        """The envelope of a statement of this node."""
+        key = self.made.members[self.id].keys.agreement
+        return statements.envelope(text, [statements.signed(text, key.public(), key.sign, node=self.id)])
+
     def last_statement(self, recipient: str) -> str:
         """What the next statement about our agreement with a partner must name as the one before."""
         found = self.state.release.standings.agreements.get(f"{self.id}>{recipient}")
@@ -148,12 +153,13 @@ class Two:
         self.second = 0
         self.cut: set[str] = set()  # streams that do not come through
         self.carried: dict[str, int] = {}
+        self.dropped: set[str] = set()  # types of nodes' statements that do not come through
 
     def copy(self) -> Two:
         """Another pair that stands where this one does."""
         twin = copy.copy(self)
         twin.nodes = {name: one.copy() for name, one in self.nodes.items()}
-        twin.cut, twin.carried = set(self.cut), dict(self.carried)
+        twin.cut, twin.carried, twin.dropped = set(self.cut), dict(self.carried), set(self.dropped)
         return twin
 
     def __getitem__(self, name: str) -> One:
@@ -198,10 +204,12 @@ class Two:
             other = self.nodes[effect.partner]
             other.waiting.append(Command(f"from-{one.id}", effect.envelope, one.now_ns))
         if isinstance(effect, Acknowledge) and effect.partner in self.nodes:
-            said = msgspec.json.decode(effect.statement)
+            said, envelope = msgspec.json.decode(effect.statement), one.signed(effect.statement)
             if said["type"] == "receipt":
-                found = Answered(one.id, said["stream"], int(said["next"]), effect.statement, one.now_ns)
+                found = Answered(one.id, said["stream"], int(said["next"]), envelope, one.now_ns)
                 self.nodes[effect.partner].waiting.append(found)
+            elif said["type"] not in self.dropped:
+                self.nodes[effect.partner].waiting.append(Command(f"from-{one.id}", envelope, one.now_ns))
 
 
 def through_wire(one: Arrived) -> Arrived:

@@ -59,4 +59,11 @@ def test_letting_more_out_takes_two_and_less_takes_one():
     assert NEEDS["agreement.suspend"].capacities == ()
     assert NEEDS["agreement.suspend"].of == "either"
     said = {kind for kind, needs in NEEDS.items() if needs.node}
-    assert said == {"recall.done", "retention.erased", "receipt", "broker.hops"}
+    between_desks = {"handover.offer", "handover.decide", "handover.answer", "warning.taken"}
+    assert said == {"recall.done", "retention.erased", "receipt", "broker.hops", *between_desks}
+
+
+def test_core_3_tracks_are_handed_over_exactly_where_a_phase_lets_tracks_through():
+    """What a partner was not told of cannot be offered to it; so no phase without tracks has offers."""
+    for phase, rule in ALLOWS.items():
+        assert rule.handover == any(sort == "track" for sort, _ in reach(phase)), phase

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manara.cli import agreement_recall, agreement_rules, arguments, handing
+from manara.cli import agreement_promises, agreement_recall, agreement_rules, arguments, handing
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def add(commands: arguments.Commands) -> None:
         agreement_rules.add_explain,
         agreement_rules.add_diff,
         agreement_rules.add_preview,
+        agreement_promises.add,
     ):
         more(inner)
 

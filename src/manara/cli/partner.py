@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manara.cli import arguments, broker, handing
+from manara.cli import arguments, broker, handing, handover
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def add(commands: arguments.Commands) -> None:
     top = arguments.command(
         commands, "partner", "meet a partner, or part", "manara partner invite arvena.toml --out a.card"
     )
-    inner = top.add_subparsers(dest="what", required=True, metavar="invite|join|leave|key|broker")
+    inner = top.add_subparsers(dest="what", required=True, metavar="invite|join|leave|key|handover|broker")
     _add_invite(inner)
     _add_join(inner)
     _add_leave(inner)
     _add_key(inner)
+    handover.add(inner)
     broker.add(inner)
 
 

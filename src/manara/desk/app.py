@@ -16,6 +16,7 @@ from litestar.static_files import create_static_files_router
 
 from manara.desk import capability as register
 from manara.desk import drafts as inbox
+from manara.desk import handovers as handing
 from manara.desk import health, picture
 from manara.desk import partners as sharing
 from manara.desk.guard import guard
@@ -113,7 +114,7 @@ def _reads(source: Source) -> list[Any]:
 
 
 def _sharing(source: Source) -> list[Any]:
-    return [_partners(source), _capability(source), *_drafts(source), _story(source)]
+    return [_partners(source), _capability(source), *_drafts(source), *_handovers(source), _story(source)]
 
 
 def _partners(source: Source) -> Any:
@@ -157,6 +158,38 @@ def _drafts(source: Source) -> list[Any]:
         return {"draft": draft, "act": act}
 
     return [drafts, decide]
+
+
+def _handovers(source: Source) -> list[Any]:
+    """Offers to hand a track over, and answers to them: the node signs for whoever sits at its desk."""
+
+    @get("/api/handovers", sync_to_thread=False)
+    def shown() -> Plain:
+        return handing.handovers(source.views())
+
+    @get("/api/promises", sync_to_thread=True)
+    def promises() -> Plain:
+        return handing.promises(source.promised())
+
+    @post("/api/handovers/offer/{partner:str}/{track:str}", sync_to_thread=False, status_code=202)
+    def offer(partner: FromPath[str], track: FromPath[str], reason: Query = "") -> Plain:
+        known = {one.id for one in source.views().partners}
+        if partner not in known or not track.isdecimal() or len(track) > 20 or int(track) >= 1 << 64:
+            raise NotFoundException(detail="no such partner or track")
+        if not reason.isprintable() or not source.hand_over(partner, int(track), reason):
+            raise HTTPException(status_code=409, detail="it cannot be offered")
+        return {"partner": partner, "track": track}
+
+    @post("/api/handovers/answer/{offered:str}/{answer:str}", sync_to_thread=False, status_code=202)
+    def decide(offered: FromPath[str], answer: FromPath[str], reason: Query = "") -> Plain:
+        known = handing.open_offer(source.views(), offered)
+        if known is None or answer not in handing.ANSWERS:
+            raise NotFoundException(detail="no such offer, or it is answered")
+        if not reason.isprintable() or not source.answer_offer(known.stream, offered, answer, reason):
+            raise HTTPException(status_code=409, detail="it cannot be answered")
+        return {"offer": offered, "answer": answer}
+
+    return [shown, promises, offer, decide]
 
 
 def _config(source: Source) -> Plain:

@@ -44,6 +44,18 @@ class Source(Protocol):
         """Hand a decision of a person to the next step, which journals it; False: too many wait already."""
         ...
 
+    def hand_over(self, partner: str, track: int, reason: str) -> bool:
+        """Somebody at this desk offers a partner a track; False: this node shares with nobody, or too many wait."""
+        ...
+
+    def answer_offer(self, stream: str, offer: str, answer: str, reason: str) -> bool:
+        """Somebody at this desk answers (accept, decline) what a partner offers; False as above."""
+        ...
+
+    def promised(self) -> tuple[Any, ...]:
+        """How promised times were kept lately (release/promises.py: Measured). Reads the ledger: slow."""
+        ...
+
     async def wait(self, after_sequence: int) -> Views:
         """The views of the first step whose sequence is greater; waits for it."""
         ...

@@ -37,7 +37,7 @@ def agreement(scenario: Scenario, directory: Directory, releaser: str, recipient
         sources=tuple(feed.name for feed in feeds(scenario, releaser) if feed.name not in kept),
         witnesses=(theirs,),
         quorum=1,
-        promises=Promise(warning_s=10, answer_s=3600, recall_s=60),
+        promises=Promise(warning_s=30, answer_s=120, recall_s=60, first_s=60, alarm_s=300, clock_s=2),
         rules=_rules([one for one in directory.areas if one.partner == theirs and one.responsibility]),
     )
 

@@ -6,6 +6,7 @@
                            answers/NAME.json    what became of it; the newest thousand are kept, and 200 of partners'
                            aside/NAME           what was no statement at all, with NAME.why beside it
                            standings.json       how agreements stand, as the node last said
+                           handovers.json       what was offered to and by partners, and what might be
 
 A command is removed only when its answer is written: after a crash it is taken again, and a statement that was applied
 before is recognised by its hash. Who may write into the folder can hand in nothing that persons have not signed.
@@ -24,6 +25,7 @@ import msgspec
 
 from manara.host import files
 from manara.host.problems import BadInput
+from manara.records.handovers import Handovers
 from manara.records.inputs import Command
 from manara.release import standing
 from manara.release.standing import Standings
@@ -36,6 +38,7 @@ ASIDE_MAX = 256
 ANSWERS_MAX = 1_000  # of what persons handed in here
 FOREIGN = "from-"  # how names of partners' statements begin (host/door.py)
 FOREIGN_MAX = 200  # answers to those: they take no place from our own
+_OURS = ("standings.json", "handovers.json")  # what the node says itself
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,100}")
 
 
@@ -103,7 +106,7 @@ def _waiting(folder: Path) -> list[Path]:
         there = [(path.lstat().st_mtime_ns, path) for path in (folder / "commands").iterdir() if path.suffix == ".json"]
     except OSError:
         return []  # no spool yet, or a file that went while we looked: the next turn sees
-    return [path for _, path in sorted(there) if path.name != "standings.json" and not path.name.startswith(".")]
+    return [path for _, path in sorted(there) if path.name not in _OURS and not path.name.startswith(".")]
 
 
 def _read(path: Path) -> Offered | str:
@@ -171,6 +174,29 @@ def wait_answer(folder: Path, name: str, timeout_s: float) -> Answered | None:
 def publish(folder: Path, standings: Standings) -> None:
     """Tell the command line how agreements stand: whoever signs next must name the last statement."""
     files.write(spool(folder) / "standings.json", msgspec.json.encode(standing.dump(standings)), private=True)
+
+
+def publish_handovers(folder: Path, shown: Handovers, now_ns: int) -> None:
+    """Tell the command line what was offered, answered and proposed."""
+    written = msgspec.json.encode({"time_ns": now_ns, "handovers": shown})
+    files.write(spool(folder) / "handovers.json", written, private=True)
+
+
+def handovers(folder: Path) -> tuple[Handovers, int]:
+    """What the node last said of hand-overs, and when. Raises BadInput where the file is damaged."""
+    path = folder / "commands" / "handovers.json"
+    if not path.exists():
+        return Handovers(), 0
+    try:
+        read = msgspec.json.decode(files.read(path, 64 << 20), type=_Published)
+    except (msgspec.MsgspecError, RecursionError) as fault:
+        raise BadInput(f"damaged: {fault}", str(path), "it is written anew when the node runs") from None
+    return read.handovers, read.time_ns
+
+
+class _Published(msgspec.Struct, frozen=True):
+    time_ns: int
+    handovers: Handovers
 
 
 def standings(folder: Path) -> Standings:

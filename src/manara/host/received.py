@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -183,6 +184,28 @@ class Received:
                     blocks, _, erased = self._whole(*found) if found else ((), b"", b"")
                 if found is not None:
                     yield *found, blocks, erased
+
+    def first(self, stream: str, told_ns: int) -> int:
+        """The first entry of a stream that its releaser told at that time or later."""
+        with self._lock:
+            places = self._places.get(stream)
+            return places.first + bisect_left(places.told_ns, told_ns) if places else 0
+
+    def heads(self, stream: str, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Offset and head of each entry of a stream that is still kept, in order from a place on; no row is opened."""
+        last: tuple[tuple[int, int], dict[int, bytes]] | None = None
+        with self._lock:
+            offsets = self._offsets(stream)
+        for offset in range(max(first, offsets.start), offsets.stop):
+            with self._lock:
+                place = self._place(stream, offset)
+                if place is None or not self._names[place[0]]:
+                    continue
+                if last is None or last[0] != place:
+                    found = self._read(stream, offset)
+                    last = place, {one.offset: one.head for one in found[0].entries} if found else {}
+            if offset in last[1]:
+                yield offset, last[1][offset]
 
     def prune(self, before_ns: int) -> int:
         """Remove the oldest segments, as long as everything in them came before a time; how many."""

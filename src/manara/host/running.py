@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from manara.host import address, exits, sources
+from manara.host import address, desk_words, exits, sources
 from manara.host.clock import Clock, RecordedClock
 from manara.host.intake import Intake
+from manara.host.promised import Following
 from manara.node import state as node
 from manara.node.step import step
 from manara.records.config import NodeConfig
@@ -29,6 +30,7 @@ TICK_NS = SECOND_NS  # of node time
 LONGEST_WAIT_S = 10.0  # for the next moment of a recording, wall seconds
 TICK_WALL_S = 0.2  # a fast clock is not stepped more often than this
 DECIDED_MAX = 64  # decisions of the desk that wait for one step
+ANSWER_S = 120  # how long an offer of the desk waits for its answer
 GATHER_S = 0.02  # what partners send within this time goes into one step
 
 Turn = Callable[[tuple[Input, ...], int], Stepped[Any]]
@@ -51,6 +53,12 @@ class Companion(Protocol):
 
     def shown(self, views: Views) -> None:
         """What the step published."""
+        ...
+
+    promised: Following  # how promised times were kept
+
+    def say(self, subject: str, text: Callable[[str], bytes]) -> None:
+        """Somebody at the desk says something about this; ``text``: the statement, from the hash of the last one."""
         ...
 
     @property
@@ -161,6 +169,26 @@ class Running:
         if self._sharing is not None:
             self._sharing.wake.set()
         return True
+
+    def hand_over(self, partner: str, track: int, reason: str) -> bool:
+        """An offer from the desk, signed by the node."""
+        if self._sharing is None:
+            return False
+        stream = f"{self.config.partner}>{partner}"
+        self._sharing.say(f"handover/{stream}", lambda last: desk_words.offer(stream, track, ANSWER_S, reason, last))
+        return True
+
+    def answer_offer(self, stream: str, offer: str, answer: str, reason: str) -> bool:
+        """An answer from the desk, signed by the node."""
+        if self._sharing is None:
+            return False
+        self._sharing.say("", lambda _: desk_words.decide(stream, offer, answer, reason))
+        return True
+
+    def promised(self) -> tuple[Any, ...]:
+        """How promised times of the last day were kept; nothing where nobody shares."""
+        views = self._views
+        return () if self._sharing is None else self._sharing.promised.measured(views.measured, views.now_ns)
 
     async def run_live(self) -> None:
         """Follow the configured feeds until cancelled. Raises BadInput when a feed or exit cannot be opened."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from manara.host import backfill, commands, directory, keys, retention, tls
+from manara.host import backfill, commands, directory, keys, promised, retention, tls
 from manara.host.broker_line import BrokerLine, Ends
 from manara.host.brokering import Brokering
 from manara.host.disk import FolderDisk
@@ -111,6 +111,7 @@ class Sharing:
         except DiskError as fault:
             raise BadInput(str(fault), str(folder)) from None
         keep_ns = int(config.journal_days * retention.DAY_NS)
+        self.promised = promised.Following(self.log, self.received, config.partner)
         self.sweeper = retention.Sweeper(
             self.received, self.log, self.vault, config.partner, keep_ns, folder / "retention"
         )
@@ -169,6 +170,8 @@ class Sharing:
     def shown(self, views: Views) -> None:
         """What the step published: who may fetch what, and from where partners' streams are wanted."""
         changed = views.standings != self._views.standings
+        if views.handovers != self._views.handovers:
+            commands.publish_handovers(self.folder, views.handovers, views.now_ns)
         self._views = views
         if changed and views.standings:
             self._standings = standing.load(msgspec.json.decode(views.standings))
@@ -190,6 +193,10 @@ class Sharing:
     def _log_own(self, name: str, text: bytes) -> None:
         """A statement of this node goes into its log."""
         self._offer_one(Command(f"{name}-{statements.statement_sha256(text)[:16]}", self._signed(text), self._now_ns()))
+
+    def say(self, subject: str, text: Callable[[str], bytes]) -> None:
+        """Somebody at this desk says something; the node signs for whoever sits there. ``text``: from the last one."""
+        self._log_own("desk", text(self._last_said(subject)))
 
     def sweep_alone(self, dry: bool) -> tuple[retention.Swept, ...]:
         """The same while no node runs: what is said of it waits in the spool for the log."""

@@ -84,6 +84,7 @@ class Stream:
     waits_ns: int = 0  # since when an entry has been without a receipt
     edge: list[bytes] = field(default_factory=list)
     last: str = ""
+    pressing: bool = False  # within a step: what came is measured by its receipt, which does not wait
 
 
 @dataclass
@@ -101,9 +102,15 @@ def init(own: str) -> State:
     return State(own)
 
 
-def advance(state: State, inbox: Iterable[Input], now_ns: int, sent: Mapping[str, int] | None = None) -> Outbox:
+def advance(
+    state: State,
+    inbox: Iterable[Input],
+    now_ns: int,
+    sent: Mapping[str, int] | None = None,
+    stamped: frozenset[str] = frozenset(),
+) -> Outbox:
     """Take what came; inputs of other rooms are passed over. ``sent``: our streams and how many entries each has:
-    nobody can have signed for more (None: not asked)."""
+    nobody can have signed for more (None: not asked). ``stamped``: partners' streams whose receipts bear the time."""
     frames: list[Frame] = []
     again: dict[str, int] = {}
     for one in inbox:
@@ -117,7 +124,14 @@ def advance(state: State, inbox: Iterable[Input], now_ns: int, sent: Mapping[str
         elif isinstance(one, Refused):
             _count(state, one.partner, one.why)
             _change(state, one.partner, detail=f"{one.why}: {one.detail}"[:300])
-    return Outbox(tuple(frames), tuple(_receipts(state, now_ns)), again)
+    for frame in frames:
+        state.reading[frame.stream].pressing |= _presses(frame.head)
+    return Outbox(tuple(frames), tuple(_receipts(state, now_ns, stamped)), again)
+
+
+def _presses(head: Head) -> bool:
+    """Is promised when this is signed for? Warnings, questions, and first rows of tracks."""
+    return head.kind in ("warning", "statement") or (head.kind == "batch" and '"first":' in head.subject)
 
 
 def next_offset(state: State, stream: str) -> int:
@@ -246,20 +260,21 @@ def _count(state: State, partner: str, why: str, by: int = 1) -> None:
     _change(state, partner, refused=so_far)
 
 
-def _receipts(state: State, now_ns: int) -> Iterable[tuple[str, bytes]]:
+def _receipts(state: State, now_ns: int, stamped: frozenset[str]) -> Iterable[tuple[str, bytes]]:
     """A receipt for each stream that has enough without one, or has waited long enough."""
     for name, stream in state.reading.items():
-        waiting = stream.next - stream.receipted
-        if waiting >= ACK_ENTRIES or (waiting and now_ns - stream.waits_ns >= ACK_NS):
-            statement = receipt(name, stream)
+        waiting, pressing = stream.next - stream.receipted, stream.pressing and name in stamped
+        stream.pressing = False
+        if waiting >= ACK_ENTRIES or (waiting and (pressing or now_ns - stream.waits_ns >= ACK_NS)):
+            statement = receipt(name, stream, now_ns if name in stamped else None)
             stream.receipted = stream.next
             stream.last = sha256(STATEMENT + statement).hexdigest()
             yield stream.partner, statement
 
 
-def receipt(name: str, stream: Stream) -> bytes:
+def receipt(name: str, stream: Stream, now_ns: int | None = None) -> bytes:
     """The statement that a node signs for what it has of a stream: everything before ``next``; ``root`` and ``size``
-    are of the tree (RFC 6962) whose leaves are the roots of the entries from offset 0 on.
+    are of the tree (RFC 6962) whose leaves are the roots of the entries from offset 0 on. ``now_ns``: when, if asked.
 
     >>> receipt("arvena>belora", Stream("arvena"))[:40]
     b'{"after":"","next":"0","nonce":"","root"'
@@ -275,6 +290,7 @@ def receipt(name: str, stream: Stream) -> bytes:
         "next": str(stream.next),
         "root": (root or sha256(b"").digest()).hex(),
         "size": str(stream.next),
+        **({} if now_ns is None else {"time_ns": str(now_ns)}),
     }
     return rfc8785.dumps(said)
 

@@ -21,12 +21,14 @@ from manara.node.arrows import (
     link_to_picture,
     link_to_release,
     picture_to_exits,
+    picture_to_handover,
     picture_to_release,
     picture_to_warning,
     release_to_ledger,
     to_picture,
     to_views,
     warning_to_release,
+    warning_to_stamps,
 )
 from manara.node.sources import OWN
 from manara.node.state import State, resume
@@ -46,7 +48,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     resume(state, inputs)
 
     heard = feeds.advance(state.feeds, inputs, now_ns)
-    came = link.advance(state.link, inputs, now_ns, state.ledger.next)
+    came = link.advance(state.link, inputs, now_ns, state.ledger.next, link_to_release.stamped(state.release))
     agreed = release.command(state.release, link_to_release.commands(inputs, came), now_ns)
     state.held.keep(agreed.wanted, state.config, now_ns)
     book = picture_to_release.codebook(state.config, state.release.directory)
@@ -62,6 +64,7 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
 
     news = picture_to_warning.inbox(*shown[OWN], came.frames, inputs, state.release.directory, state.config)
     feared = warning.advance(state.warning, news, now_ns)
+    agreed = warning_to_stamps.taken(state.release, agreed, came.frames, feared, now_ns)
     dangers = warning_to_release.dangers(feared, state.config.partner)
 
     offered = picture_to_release.offered(
@@ -71,7 +74,11 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     history = backfill.admitted(
         state.release, inputs, link_to_release.room(state.release, state.ledger, state.link), now_ns
     )
-    told = (*frames, *history)
+    own = state.held.own.picture
+    agreed, handed = picture_to_handover.settled(
+        state.release, agreed, offered, shown[OWN][1], own, came.frames, book, now_ns
+    )
+    told = (*frames, *handed, *history)
     effects = release_to_ledger.effects(state.ledger, state.release, told, agreed, came, inputs, now_ns)
     sends = picture_to_exits.sends(state.exits, *shown[OWN], now_ns, state.sequence)
 

@@ -179,6 +179,17 @@ def drop(state: State, partner: int, numbers: U8 | None = None) -> int:
     return n
 
 
+def find(state: State, partner: int, number: int) -> int | None:
+    """The system track that a partner's number stands for: 0 where it is only a region, None where it told of none."""
+    one = state.partners.get(partner)
+    if one is None:
+        return None
+    at = np.flatnonzero(one.held.track == np.uint64(number))
+    if len(at):
+        return int(one.held.leader[at[0]]) or int(one.held.id[at[0]])
+    return 0 if bool(np.any(one.regions.track == np.uint64(number))) else None
+
+
 def refused(state: State) -> dict[int, dict[str, int]]:
     """Rows of each partner that the picture could not use, by reason, since its first step."""
     return {partner: dict(one.refused) for partner, one in state.partners.items()}

@@ -69,6 +69,9 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     warning_s: int = 0  # from knowledge to the partner's desk; 0: none promised
     answer_s: int = 0
     recall_s: int = 0
+    first_s: int = 0  # from the first detection of a track that may go to the recipient's receipt
+    alarm_s: int = 0  # from a warning until a person at the recipient's desk has taken it
+    clock_s: int = 0  # how far the two nodes' clocks may be apart; 0: nothing of this is measured
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

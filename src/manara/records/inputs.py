@@ -8,9 +8,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from manara.records.agreement import Agreement
 from manara.records.capability import Entry as Capable
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.directory import Area
+from manara.records.handovers import Handovers
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import PartnerStatus, Regions, Warned
 from manara.records.released import Block, Entry, Terms
@@ -310,6 +312,8 @@ class Views:
     standings: bytes = b""  # how agreements stand, as JSON of release.standing.Standings
     log_size: int = 0  # leaves of the node's own log
     witnessed: int = 0  # of them under a quorum of witnesses
+    measured: tuple[tuple[str, Agreement], ...] = ()  # agreements that stand and measure times, by their hash
+    handovers: Handovers = Handovers()  # tracks that were offered to or by partners, or might be
     refused: Mapping[str, int] = field(default_factory=dict)  # rows that tracking did not use, by reason, this step
 
 

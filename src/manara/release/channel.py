@@ -29,7 +29,7 @@ from manara.records.particulars import Particulars
 from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
 from manara.records.reports import Domain
 from manara.records.tracks import Life, Tracks
-from manara.release import coarse, means, precise, pseudonyms
+from manara.release import coarse, firsts, means, precise, pseudonyms
 from manara.release.adversary import Shadow
 from manara.release.never import may_fuse
 from manara.release.rules import Decisions, Denial, Program, decide
@@ -41,6 +41,10 @@ TERMS_KEPT = 65_536  # of one stream; older ones are forgotten with the stream's
 NAMED_MAX = 65_536
 NAMES_NS = 300 * NS  # what a craft is called is told again so often
 OPEN_SPACES = (Space.MMSI, Space.ICAO24)  # identities that mean something outside this node
+
+
+_TOLD = np.dtype([("track", "<u8"), ("number", "<u8")])
+_DENIED = np.dtype([("track", "<u8"), ("why", "u1")])
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +78,14 @@ class Filled:
     rows: int = 0
     void: int = 0
     withheld: Mapping[str, int] = field(default_factory=dict)
+    firsts: tuple[tuple[int, ...], int] = ((), 0)  # as release/firsts.py, where the agreement measures
 
 
 @dataclass
 class State:
     """The memory of one stream of tracks. ``terms``: all that were given, by their number; ``named``: of a track, the
-    hash of what was said of its name, and when."""
+    hash of what was said of its name, and when. ``cells``: tracks that were told within a cell, with their numbers;
+    ``denied``: tracks that the last tick held back, with the reason; both sorted by track."""
 
     precise: precise.PreciseState = field(default_factory=precise.init)
     coarse: coarse.CoarseState = field(default_factory=coarse.init)
@@ -87,6 +93,9 @@ class State:
     means: means.State = field(default_factory=means.init)
     terms: dict[Terms, int] = field(default_factory=dict)
     named: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+    firsts: firsts.Firsts = field(default_factory=firsts.init)
+    cells: Rows = field(default_factory=lambda: np.zeros(0, _TOLD))
+    denied: Rows = field(default_factory=lambda: np.zeros(0, _DENIED))
 
 
 def init() -> State:
@@ -101,6 +110,7 @@ def silence(state: State) -> None:
     coarse.drop(state.coarse)
     means.silence(state.means)
     state.named.clear()
+    state.firsts, state.cells, state.denied = firsts.init(), np.zeros(0, _TOLD), np.zeros(0, _DENIED)
 
 
 def fill(
@@ -133,7 +143,47 @@ def fill(
     terms, blocks = _framed(state, [one for one in leaving if len(one[1])])
     gone = sum(len(one[1]) for one in leaving)
     void = int(np.count_nonzero(coarse.void(offer.tracks) & allowed & (duties.cell_m > 0)))
-    return Filled(terms, blocks, gone, void, _withheld(decided))
+    _note(state, tracks, decided, allowed, cells)
+    met: tuple[tuple[int, ...], int] = ((), 0)
+    if force.agreement.promises.clock_s and force.agreement.promises.first_s:
+        permitted = decided.allowed & (duties.cell_m == 0)
+        met = firsts.advance(state.firsts, tracks, permitted, told.precise.subjects, now_ns)
+    return Filled(terms, blocks, gone, void, _withheld(decided), met)
+
+
+def _note(state: State, tracks: Tracks, decided: Decisions, allowed: NDArray[np.bool_], cells: coarse.Leaving) -> None:
+    """What was told within a cell, and what was held back and why: an offer to hand over asks for both."""
+    if len(cells.rows) or len(state.cells):
+        told = np.zeros(len(cells.rows), _TOLD)
+        told["track"], told["number"] = cells.subjects, cells.rows["track"]
+        whole = np.concatenate([told, state.cells])
+        _, first = np.unique(whole["track"], return_index=True)
+        whole = whole[first]
+        state.cells = whole[np.isin(whole["track"], tracks.track_id[allowed])]
+    held = np.flatnonzero(~allowed)
+    denied = np.zeros(len(held), _DENIED)
+    denied["track"], denied["why"] = tracks.track_id[held], decided.denial[held]
+    state.denied = denied[np.argsort(denied["track"], kind="stable")]
+
+
+def told(state: State | None, track: int, now_ns: int) -> int | str:
+    """The number that a recipient has for a track of its view, and has really been told of; or why it has none."""
+    if state is None:
+        return "nothing"
+    denial = _row(state.denied, track)
+    if denial is not None:
+        why = Denial(int(denial["why"]))
+        return why.name.lower() if why else "not_told"
+    row = _row(state.precise.known, track)
+    if row is not None and int(row["first_ns"]) + int(row["delay_ns"]) <= now_ns:
+        return int(row["number"])
+    cell = _row(state.cells, track)
+    return "not_yet" if cell is None else int(cell["number"])
+
+
+def _row(rows: Rows, track: int) -> Any:
+    at = int(np.searchsorted(rows["track"], np.uint64(track)))
+    return rows[at] if at < len(rows) and int(rows["track"][at]) == track else None
 
 
 def _decided(force: InForce, offer: Offer, now_ns: int) -> tuple[Tracks, Decisions, NDArray[np.bool_]]:
@@ -296,6 +346,9 @@ def dump(state: State) -> dict[str, Any]:
         "means": means.dump(state.means),
         "terms": [msgspec.to_builtins(one) for one in state.terms],
         "named": [[key, digest, at] for key, (digest, at) in state.named.items()],
+        "firsts": firsts.dump(state.firsts),
+        "cells": state.cells.tobytes(),
+        "denied": state.denied.tobytes(),
     }
 
 
@@ -308,4 +361,7 @@ def load(plain: Mapping[str, Any]) -> State:
         means=means.load(plain["means"]) if "means" in plain else means.init(),
         terms={msgspec.convert(one, Terms): k for k, one in enumerate(plain["terms"])},
         named={key: (digest, at) for key, digest, at in plain["named"]},
+        firsts=firsts.load(plain["firsts"]) if "firsts" in plain else firsts.init(),
+        cells=np.frombuffer(plain.get("cells", b""), _TOLD).copy(),
+        denied=np.frombuffer(plain.get("denied", b""), _DENIED).copy(),
     )

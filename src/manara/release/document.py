@@ -226,9 +226,7 @@ def _bounds(one: Agreement) -> Iterator[Fault]:
         ("backfill_s", one.backfill_s, 0, BACKFILL_MAX_S),
         ("quorum", one.quorum, 0, len(one.witnesses)),
         ("window", one.window, 1, 1_000_000),
-        ("promises.warning_s", one.promises.warning_s, 0, SECONDS_MAX),
-        ("promises.answer_s", one.promises.answer_s, 0, SECONDS_MAX),
-        ("promises.recall_s", one.promises.recall_s, 0, SECONDS_MAX),
+        *((f"promises.{name}", getattr(one.promises, name), 0, SECONDS_MAX) for name in one.promises.__struct_fields__),
     ):
         if not least <= found <= most:
             yield Fault(0, where, f"{found} is not within {least} and {most}")

@@ -24,9 +24,11 @@ BOTH = ("policy", "operational")
 
 
 class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What a phase lets through. ``nothing``: not even what the rules permit; otherwise empty means all."""
+    """What a phase lets through. ``nothing``: not even what the rules permit; otherwise empty means all. ``handover``:
+    tracks that the recipient was told of may be offered to it, and offers are answered."""
 
     nothing: bool = False
+    handover: bool = False
     sorts: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     sentence_en: str
@@ -36,7 +38,7 @@ class PhaseRule(msgspec.Struct, frozen=True, kw_only=True):
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """Who must sign a statement. ``of``: releaser, either (partner of the agreement), own (this node's partner),
     sender (the node that it comes from). ``capacities``: one person of each; empty: one person of any capacity.
-    ``node``: the node's own key signs, no person need to."""
+    ``node``: the node's own key signs, no person need to (an offer or its answer: for whoever sits at its desk)."""
 
     of: str
     capacities: tuple[str, ...] = ()
@@ -74,11 +76,13 @@ ALLOWS: Mapping[Phase, PhaseRule] = MappingProxyType(
             sentence_ar="تحذير فقط: تُتاح التحذيرات والإنذارات بما تسمح به القواعد، ولا تُتاح مسارات ولا غيرها.",
         ),
         Phase.INTERIM: PhaseRule(
+            handover=True,
             domains=("air", "sea"),
             sentence_en="Interim: what the rules permit is released, in the air and at sea only.",
             sentence_ar="مؤقت: يُتاح ما تسمح به القواعد في الجو والبحر فقط.",
         ),
         Phase.FULL: PhaseRule(
+            handover=True,
             sentence_en="Full: everything that the rules permit is released.",
             sentence_ar="كامل: يُتاح كل ما تسمح به القواعد.",
         ),
@@ -101,6 +105,10 @@ NEEDS: Mapping[str, Needs] = MappingProxyType(
         "broker.hops": Needs(of="sender", node=True),
         "receipt": Needs(of="sender", node=True),
         "capability.change": Needs(of="own"),
+        "handover.offer": Needs(of="own", node=True),
+        "handover.decide": Needs(of="own", node=True),
+        "handover.answer": Needs(of="sender", node=True),
+        "warning.taken": Needs(of="sender", node=True),
         "ledger.epoch": Needs(of="own", capacities=BOTH),
     }
 )

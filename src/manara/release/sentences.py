@@ -123,11 +123,20 @@ def _proof_en(one: Agreement) -> Iterator[str]:
         (promised.warning_s, "a warning is at the partner's desk"),
         (promised.answer_s, "a question is answered"),
         (promised.recall_s, "a recall is carried out and acknowledged"),
+        (promised.first_s, "the recipient signs for a track that the releaser's sensors have first detected"),
+        (promised.alarm_s, "a person at the recipient's desk has taken a warning"),
     ):
         if seconds:
             yield f"Promised, and measured alike on both sides: within {span(seconds, 'en')} {what}."
         else:
             yield f"No time is promised within which {what}."
+    if promised.clock_s:
+        yield (
+            f"What is promised is measured from stamps that both nodes sign; a stamp that the other side's clock "
+            f"contradicts by more than {span(promised.clock_s, 'en')} is shown and not counted."
+        )
+    else:
+        yield "Nothing is said of how far the clocks may be apart: times are promised and not measured."
 
 
 def _general_en(one: Agreement) -> Iterator[str]:
@@ -275,11 +284,20 @@ def _proof_ar(one: Agreement) -> Iterator[str]:
         (promised.warning_s, "وصول التحذير إلى مناوب الشريك"),
         (promised.answer_s, "الإجابة عن السؤال"),
         (promised.recall_s, "تنفيذ طلب الاسترجاع والإقرار به"),
+        (promised.first_s, "توقيع المتلقي إيصالًا بمسار منذ أول رصد له بمستشعرات الجهة المُتيحة"),
+        (promised.alarm_s, "تولّي مناوبٍ لدى المتلقي للتحذير"),
     ):
         if seconds:
             yield f"مهلة متعهَّد بها، تُقاس بالطريقة نفسها لدى الطرفين: {what} خلال {span(seconds, 'ar')}."
         else:
             yield f"لا تعهّد بمهلة من أجل {what}."
+    if promised.clock_s:
+        yield (
+            "تُقاس المهل من أختام زمنية توقّعها العُقدتان؛ وما تخالفه ساعة الطرف الآخر بأكثر من "
+            f"{span(promised.clock_s, 'ar')} يُعرض ولا يُحتسب."
+        )
+    else:
+        yield "لم يُذكر مدى اختلاف الساعتين المسموح به: المهل متعهَّد بها ولا تُقاس."
 
 
 def _general_ar(one: Agreement) -> Iterator[str]:

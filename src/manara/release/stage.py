@@ -20,11 +20,12 @@ import rfc8785
 
 from manara.records.agreement import Agreement, Phase
 from manara.records.directory import Directory, Person
-from manara.records.inputs import Away, ClockJump, Command, Directed, Input
+from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Input
 from manara.records.marking import Codebook
 from manara.records.released import Block, RowTable, Terms
 from manara.release import (
     adversary,
+    between,
     cadence,
     capability,
     channel,
@@ -34,6 +35,7 @@ from manara.release import (
     means,
     precise,
     register,
+    stamps,
     standing,
     statements,
 )
@@ -82,6 +84,7 @@ class Agreed:
     answers: tuple[tuple[str, str, str], ...] = ()
     statements: tuple[bytes, ...] = ()
     tell: tuple[tuple[str, bytes], ...] = ()
+    says: tuple[tuple[str, bytes], ...] = ()  # what this node itself is to sign, for its log and for a partner
     wanted: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
 
 
@@ -115,6 +118,7 @@ class State:
     shadow: adversary.Shadow = field(default_factory=adversary.init)
     filled: dict[str, tuple[str, int]] = field(default_factory=dict)  # recipient -> policy, past tick told last
     capability: capability.State = field(default_factory=capability.init)
+    between: between.State = field(default_factory=between.init)
     counts: Counts = field(default_factory=Counts)
     ticked_ns: int = -1
     programs: dict[tuple[str, int], Program] = field(default_factory=dict)  # a cache
@@ -130,8 +134,13 @@ def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
     answers: list[tuple[str, str, str]] = []
     taken: list[bytes] = []
     tell: list[tuple[str, bytes]] = []
+    says: list[tuple[str, bytes]] = []
     for one in inputs:
-        if isinstance(one, Directed):
+        if between.waits(state.between, one):
+            continue
+        if isinstance(one, Answered):
+            between.answered(state.between, one, place(state))
+        elif isinstance(one, Directed):
             _directed(state, one)
         elif isinstance(one, ClockJump | Away):
             _hold_back(state, one.by_ns)
@@ -143,7 +152,13 @@ def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
                 )
             taken += [] if isinstance(found, Refusal) or found.quiet else [one.envelope]
             tell += [] if isinstance(found, Refusal) else [(partner, one.envelope) for partner in found.concerned]
-    return Agreed(tuple(answers), tuple(taken), tuple(tell), dict(map(_view, _standing_now(state))))
+            says += [] if isinstance(found, Refusal) else found.says
+    return Agreed(tuple(answers), tuple(taken), tuple(tell), tuple(says), dict(map(_view, _standing_now(state))))
+
+
+def place(state: State) -> between.Place:
+    """What stands here, for what passes between desks."""
+    return between.Place(state.standings, state.documents)
 
 
 def _hold_back(state: State, by_ns: int) -> None:
@@ -163,10 +178,12 @@ def _directed(state: State, one: Directed) -> None:
 
 
 class _Taken(NamedTuple):
-    """``concerned``: partners who are handed the statement; ``quiet``: it does not go into the log that they read."""
+    """``concerned``: partners who are handed the statement; ``quiet``: it does not go into the log that they read;
+    ``says``: what this node is to sign because of it."""
 
     concerned: tuple[str, ...]
     quiet: bool = False
+    says: tuple[tuple[str, bytes], ...] = ()
 
 
 def _command(state: State, one: Command, now_ns: int) -> Refusal | _Taken:
@@ -188,12 +205,15 @@ def _command(state: State, one: Command, now_ns: int) -> Refusal | _Taken:
     after = standing.apply(state.standings, verified, state.directory, known, state.never_to, now_ns, state.own)
     if isinstance(after, Refusal):
         return after
+    says = between.acted(state.between, verified, place(state), now_ns)
+    if isinstance(says, Refusal):
+        return says
     for direction, standing_now in after.agreements.items():
         if standing_now != state.standings.agreements.get(direction):
             state.envelopes[direction] = one.envelope
     state.standings, state.documents = after, known
     _followed(state, verified, now_ns)
-    return _Taken(_concerned(state, verified), isinstance(verified.statement, CapabilityChange))
+    return _Taken(_concerned(state, verified), isinstance(verified.statement, CapabilityChange), says)
 
 
 def _followed(state: State, verified: Verified, now_ns: int) -> None:
@@ -370,12 +390,16 @@ def _frame(state: State, force: InForce, filled: channel.Filled, now_ns: int) ->
     stream, phase, constant = _stream(state, recipient), phase_name(force.phase), force.agreement.constant_cadence
     if filled.blocks:
         state.beaten_ns[recipient] = now_ns
-        return [Told(stream, "batch", force.sha256, phase, filled.terms, filled.blocks, padded=constant)]
+        times = stamps.subject(state.between.stamps, recipient, filled.firsts)
+        return [Told(stream, "batch", force.sha256, phase, filled.terms, filled.blocks, times, padded=constant)]
     if "warming" in filled.withheld or "too_many_views" in filled.withheld:
         # For both the same word: that there are many views is a word about agreements with others.
         return [Told(stream, "withheld", force.sha256, phase, subject="warming", padded=constant)]
+    times = stamps.subject(state.between.stamps, recipient, ((), 0))
     if constant:
-        return [Told(stream, "batch", force.sha256, phase, padded=True)]
+        return [Told(stream, "batch", force.sha256, phase, subject=times, padded=True)]
+    if times:
+        return [Told(stream, "statement", force.sha256, phase, subject=times)]
     return _heartbeat(state, recipient, now_ns)
 
 
@@ -394,6 +418,7 @@ def dump(state: State) -> dict[str, Any]:
         "duty": duty.dump(state.duty),
         "shadow": adversary.dump(state.shadow),
         "capability": capability.dump(state.capability),
+        "between": between.dump(state.between),
         "filled": {name: list(one) for name, one in state.filled.items()},
         "rows": dict(state.counts.rows),
         "ticked_ns": state.ticked_ns,
@@ -422,6 +447,7 @@ def load(plain: Mapping[str, Any], own: str, never_to: tuple[str, ...] = (), sec
         shadow=adversary.load(plain["shadow"]),
         filled={name: (one[0], one[1]) for name, one in plain.get("filled", {}).items()},
         capability=capability.load(plain.get("capability", ())),
+        between=between.load(plain["between"]) if "between" in plain else between.init(),
         counts=Counts(dict(plain["rows"])),
         ticked_ns=plain["ticked_ns"],
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from manara.records.agreement import Phase
 from manara.records.directory import Directory, Partner
+from manara.release import handover
 from manara.release import statements as st
 from manara.release.document import Admitted, awaited
 from manara.release.never import blocks
@@ -153,6 +154,18 @@ def _apart(standings: Standings, verified: Verified, place: Place) -> Standings 
             return _erased(standings, verified, place)
         case st.RecallDone() as wanted:
             return _recall_done(wanted, standings, verified, place)
+    return _between(standings, verified, place)
+
+
+def _between(standings: Standings, verified: Verified, place: Place) -> Standings | Refusal:
+    """What passes between two desks."""
+    match verified.statement:
+        case st.HandoverOffer() as wanted:
+            return handover.ours(wanted, verified, place.own, place.directory) or _chained(standings, verified)
+        case st.HandoverDecide() as wanted:
+            return handover.ours(wanted, verified, place.own, place.directory) or standings
+        case st.HandoverAnswer() | st.WarningTaken() as said:
+            return handover.theirs(said.stream, verified, place.own) or standings
     word = st.type_of(verified.statement)
     return Refusal("not_a_command", f"{word} is said by nodes, not handed in by persons.")
 
@@ -180,6 +193,8 @@ def subject(statement: st.AnyStatement, direction: str = "") -> str:
             return f"retention/{statement.originator}"
         case st.BrokerHops():
             return f"broker/{statement.recipient}"
+        case st.HandoverOffer():
+            return f"handover/{statement.stream}"
     return f"agreement/{direction}"
 
 

@@ -25,7 +25,21 @@ ENVELOPE_BYTES = 65_536
 SIGNATURES_MAX = 16
 TRACKS_MAX = 1_000
 _WORD_MAX, _TIME_MAX = (1 << 64) - 1, (1 << 63) - 1
-_NUMBERS = ("first", "from_ns", "to_ns", "until_ns", "before_ns", "count", "next", "size", "old_size")
+_NUMBERS = (
+    "first",
+    "from_ns",
+    "to_ns",
+    "until_ns",
+    "before_ns",
+    "count",
+    "next",
+    "size",
+    "old_size",
+    "track",
+    "wait_s",
+    "time_ns",
+    "places",
+)
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Link = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
@@ -34,6 +48,7 @@ Number = Annotated[str, msgspec.Meta(pattern=r"\A(0|[1-9][0-9]{0,19})\Z")]
 Short = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z", max_length=120)]
 Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z", max_length=1_000)]
 Remark = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]*\Z", max_length=200)]
+Stamp = Annotated[str, msgspec.Meta(pattern=r"\A(|0|[1-9][0-9]{0,18})\Z")]
 PhaseWord = Annotated[str, msgspec.Meta(pattern=r"\A(warning_only|interim|full)\Z")]
 Tracks = Annotated[
     tuple[Annotated[str, msgspec.Meta(pattern=r"\A(all|0|[1-9][0-9]{0,19})\Z")], ...],
@@ -151,12 +166,53 @@ class BrokerHops(Statement, frozen=True, kw_only=True, tag="broker.hops"):
 
 
 class Receipt(Statement, frozen=True, kw_only=True, tag="receipt"):
-    """A recipient's node has everything of a stream before ``next``; ``root`` and ``size`` of the log it saw."""
+    """A recipient's node has everything of a stream before ``next``; ``root`` and ``size`` of the log it saw.
+    ``time_ns``: when it signed, by its clock, where the agreement asks for it; else left out."""
 
     stream: Short
     next: Number
     root: Sha256
     size: Number
+    time_ns: Stamp = ""
+
+
+class HandoverOffer(Statement, frozen=True, kw_only=True, tag="handover.offer"):
+    """Offer the recipient of a stream to answer for a track from now on. ``track``: an id of our own picture, or the
+    number that the recipient has for it; ``wait_s``: how long an answer is waited for."""
+
+    stream: Short
+    track: Number
+    area: Short = ""
+    wait_s: Number
+    reason: Text = ""
+
+
+class HandoverDecide(Statement, frozen=True, kw_only=True, tag="handover.decide"):
+    """What our people say to a partner's offer."""
+
+    stream: Short
+    offer: Sha256
+    answer: Annotated[str, msgspec.Meta(pattern=r"\A(accept|decline)\Z")]
+    reason: Text = ""
+
+
+class HandoverAnswer(Statement, frozen=True, kw_only=True, tag="handover.answer"):
+    """A recipient's node says what its people decided, and who; ``time_ns`` by its clock."""
+
+    stream: Short
+    offer: Sha256
+    answer: Annotated[str, msgspec.Meta(pattern=r"\A(accept|decline)\Z")]
+    by: Short
+    time_ns: Stamp
+    reason: Text = ""
+
+
+class WarningTaken(Statement, frozen=True, kw_only=True, tag="warning.taken"):
+    """A person at the recipient's desk has taken, or closed, what these entries of the stream warn of."""
+
+    stream: Short
+    places: Annotated[tuple[Number, ...], msgspec.Meta(min_length=1, max_length=64)]
+    time_ns: Stamp
 
 
 class CapabilityChange(Statement, frozen=True, kw_only=True, tag="capability.change"):
@@ -193,6 +249,10 @@ AnyStatement = (
     | RetentionErased
     | BrokerHops
     | Receipt
+    | HandoverOffer
+    | HandoverDecide
+    | HandoverAnswer
+    | WarningTaken
     | LedgerEpoch
     | CapabilityChange
 )
@@ -249,7 +309,10 @@ def canonical(statement: AnyStatement) -> bytes:
     >>> canonical(HoldLift(name="case-7", nonce="00" * 16))[:44]
     b'{"after":"","name":"case-7","nonce":"0000000'
     """
-    return rfc8785.dumps(msgspec.to_builtins(statement))
+    plain = msgspec.to_builtins(statement)
+    if isinstance(statement, Receipt) and not statement.time_ns:
+        del plain["time_ns"]  # a receipt of before there were stamps reads, and hashes, as it did
+    return rfc8785.dumps(plain)
 
 
 def statement_sha256(text: bytes) -> str:
@@ -277,15 +340,21 @@ def read(data: bytes) -> tuple[Envelope, AnyStatement] | Refusal:
         return outer
     if len(outer.signatures) > SIGNATURES_MAX:
         return Refusal("too_many", f"An envelope holds at most {SIGNATURES_MAX} signatures.")
-    text = outer.statement.encode("utf-8")
-    inner: Any = _decoded(text, AnyStatement)
-    if isinstance(inner, Refusal):
-        return inner
+    found = inner(outer.statement.encode("utf-8"))
+    return found if isinstance(found, Refusal) else (outer, found)
+
+
+def inner(text: bytes) -> AnyStatement | Refusal:
+    """The statement of these bytes, whoever has signed it."""
+    found: Any = _decoded(text, AnyStatement)
+    if isinstance(found, Refusal):
+        return found
     if not is_canonical(text):
         return Refusal("not_canonical", "The statement is not RFC 8785 JSON of integers and strings.")
-    if not _in_range(inner):
+    if not _in_range(found):
         return Refusal("malformed", "Not a statement: a number is larger than 64 bits hold.")
-    return outer, inner
+    one: AnyStatement = found
+    return one
 
 
 def _in_range(statement: AnyStatement) -> bool:
@@ -329,14 +398,14 @@ def verify(data: bytes, directory: Directory) -> Verified | Refusal:
     taken = read(data)
     if isinstance(taken, Refusal):
         return taken
-    outer, inner = taken
+    outer, about = taken
     if not outer.signatures:
         return Refusal("unsigned", "Nobody has signed this statement.")
     text = outer.statement.encode("utf-8")
     persons: list[Person] = []
     nodes: list[str] = []
     for one in outer.signatures:
-        found = signer_of(one, directory, inner)
+        found = signer_of(one, directory, about)
         if isinstance(found, Refusal):
             return found
         if not holds(one, PREFIX + text):
@@ -348,7 +417,7 @@ def verify(data: bytes, directory: Directory) -> Verified | Refusal:
         else:
             nodes.append(found)
     return Verified(
-        statement=inner, text=text, sha256=statement_sha256(text), persons=tuple(persons), nodes=tuple(nodes)
+        statement=about, text=text, sha256=statement_sha256(text), persons=tuple(persons), nodes=tuple(nodes)
     )
 
 

@@ -3,8 +3,8 @@
 import { attention, label, type Frame, type Label, type Squares, type Told } from '../wire/frame.ts'
 import { KINDS, REASONS, reason } from '../wire/words.ts'
 import * as address from './address.ts'
-import { GONE, decide, details, drafts, health, partners, story } from './reads.ts'
-import type { Config, Details, Draft, Feature, Health, Partners, Story } from './reads.ts'
+import { GONE, decide, details, drafts, handovers, health, partners, promised, story } from './reads.ts'
+import type { Config, Details, Draft, Feature, Handovers, Health, Partners, Promised, Story } from './reads.ts'
 import { keep, kept } from './keep.ts'
 import { Picture } from './picture.ts'
 import { foreign, regions, type Partner, type Region } from './shares.ts'
@@ -46,6 +46,8 @@ class Desk {
   story = $state.raw<Story | null>(null)
   partnersOpen = $state(false)
   drafts = $state.raw<Draft[]>([])
+  handovers = $state.raw<Handovers | null>(null)
+  promised = $state.raw<Promised[]>([])
   regions = $state.raw<Region[]>([])
   regionKey = $state<string | null>(null)
   region = $derived(this.regions.find((region) => region.key === this.regionKey) ?? null)
@@ -217,6 +219,19 @@ class Desk {
 
   async askDrafts(): Promise<void> {
     if (this.partners.length) this.drafts = (await drafts()) ?? this.drafts
+  }
+
+  async askHandovers(): Promise<void> {
+    if (this.partners.length) this.handovers = (await handovers()) ?? this.handovers
+  }
+
+  async askPromised(): Promise<void> {
+    if (this.partners.length && this.partnersOpen) this.promised = (await promised()) ?? this.promised
+  }
+
+  // A side of a hand-over: a partner by its name, or we ourselves.
+  side(id: string): string {
+    return this.partners.some((one) => one.id === id) ? this.partner(id) : words.t('handover.we')
   }
 
   async decide(draft: number, act: 'take' | 'close'): Promise<void> {

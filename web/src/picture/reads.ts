@@ -143,6 +143,49 @@ export interface Draft {
   by: string
 }
 
+export interface Handover {
+  id: string
+  partner: string
+  ours: boolean
+  track: string
+  number: string
+  area: string
+  reason: string
+  state: 'offered' | 'unanswered' | 'accepted' | 'declined' | 'void'
+  why: string
+  by: string
+  confirmed: boolean
+  responsible: string
+  left_s: number | null
+  answerable: boolean
+}
+
+export interface Handovers {
+  own: string
+  handovers: Handover[]
+  proposals: { partner: string; area: string; track: string; in_s: number; probability: number }[]
+  turned: { partner: string; track: string; why: string; sentence: string }[]
+}
+
+export interface Figure {
+  promise: string
+  promised_ns: number
+  measured: number
+  median_ns: number
+  worst_ns: number
+  late: number
+  unanswered: number
+  open: number
+  contradicted: number
+}
+
+export interface Promised {
+  stream: string
+  from_ns: string
+  figures: Figure[]
+  clocks: { allowed_ns: number; low_ns: number; high_ns: number; stamps: number; agree: number }
+}
+
 export interface Config {
   title: string
   mode: string
@@ -186,6 +229,19 @@ export async function decide(draft: number, act: 'take' | 'close'): Promise<void
     // The inbox is asked again within a second and shows what stands.
   }
 }
+export const handovers = async (): Promise<Handovers | null> => present(await read<Handovers>('/api/handovers'))
+export const promised = async (): Promise<Promised[] | null> => present(await read<{ promises: Promised[] }>('/api/promises'))?.promises ?? null
+async function post(path: string): Promise<boolean> {
+  try {
+    return (await fetch(path, { method: 'POST' })).ok
+  } catch {
+    return false // the list is asked again within a second and shows what stands
+  }
+}
+export const offer = (partner: string, track: string): Promise<boolean> =>
+  post(`/api/handovers/offer/${encodeURIComponent(partner)}/${track}`)
+export const answer = (id: string, word: 'accept' | 'decline', reason: string): Promise<boolean> =>
+  post(`/api/handovers/answer/${id}/${word}?reason=${encodeURIComponent(reason)}`)
 export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
 export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>

@@ -11,7 +11,7 @@ import msgspec
 
 from manara.ledger import stage as ledger
 from manara.link import stage as link
-from manara.records.inputs import Away, ClockJump, Command, Directed, Input
+from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Input
 from manara.release import backfill
 from manara.release import stage as release
 
@@ -28,6 +28,11 @@ def room(released: release.State, logged: ledger.State, linked: link.State) -> d
     return found
 
 
+def stamped(released: release.State) -> frozenset[str]:
+    """Partners' streams whose receipts bear the time: those whose agreement says how times are measured."""
+    return frozenset(one for one in released.standings.agreements if release.place(released).measured(one))
+
+
 class _Said(msgspec.Struct, frozen=True):
     envelope: str
     attachment: str = ""
@@ -36,7 +41,7 @@ class _Said(msgspec.Struct, frozen=True):
 def commands(inputs: Iterable[Input], came: link.Outbox) -> Iterator[Input]:
     """What persons have handed in here, the directory, what the clock did, and what partners' frames say of their
     agreements; these are commands without a name: nobody waits for an answer."""
-    yield from (one for one in inputs if isinstance(one, Command | Directed | ClockJump | Away))
+    yield from (one for one in inputs if isinstance(one, Command | Answered | Directed | ClockJump | Away))
     for one in came.frames:
         if one.head.kind in ("policy", "phase") and one.head.subject:
             try:

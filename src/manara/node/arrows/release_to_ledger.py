@@ -65,7 +65,8 @@ def effects(
         Erase(0, said.recall, one.stream, said.numbers(), int(said.from_ns), int(said.to_ns))
         for one, said in link_to_picture.recalls(arrived.frames)
     ]
-    acknowledged = [*arrived.receipts, *((_releaser(one), _done(one)) for one in inputs if isinstance(one, Erased))]
+    done = ((_releaser(one), _done(one)) for one in inputs if isinstance(one, Erased))
+    acknowledged = [*arrived.receipts, *done, *agreed.says]
     made += [Acknowledge(0, partner, statement) for partner, statement in acknowledged]
     said = _statements(released.own, agreed, [one for _, one in acknowledged], inputs) if released.own else []
     entries = [_entry(state, released, one, now_ns) for one in (*said, *told)]

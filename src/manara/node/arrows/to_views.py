@@ -18,8 +18,8 @@ from manara.records.config import NodeConfig
 from manara.records.directory import Partner
 from manara.records.inputs import Views
 from manara.records.partners import PartnerStatus
+from manara.release import handover, standing
 from manara.release import stage as release
-from manara.release import standing
 from manara.tracking import stage as tracking
 from manara.warning import stage as warning
 
@@ -73,6 +73,8 @@ def views(
         cut=dict(shared.ledger.cut),
         standings=msgspec.json.encode(standing.dump(shared.release.standings)) if shared.release.own else b"",
         log_size=shared.ledger.size,
+        measured=release.place(shared.release).measuring(),
+        handovers=handover.shown(shared.release.between.handing),
         witnessed=ledger.witnessed(shared.ledger, max(1, release.quorum(shared.release))),
     )
 

@@ -27,7 +27,7 @@ from manara.records.inputs import (
     Refused,
     Stepped,
 )
-from manara.records.released import Entry
+from manara.records.released import DTYPES, Entry, RowTable
 from manara.records.tracks import Life
 from manara.study.federation.member import Member
 from manara.study.federation.papers import START_NS, WINDOW, Papers
@@ -84,6 +84,9 @@ class Invariants:
         self._forked: dict[str, dict[int, bytes]] = {}
         self._alarmed: set[tuple[str, str]] = set()
         self._expected: set[tuple[str, str]] = set()
+        self._numbers: dict[str, set[int]] = {}  # of each stream: numbers under which tracks were told
+        self._accepted: set[str] = set()  # offers that their recipient has accepted
+        self.handed = 0  # hand-overs that both sides have
 
     # What members tell
 
@@ -181,6 +184,7 @@ class Invariants:
         for entry in entries:
             self._entry(one, entry, after.state.now_ns)
         self._picture(one, after)
+        self._handed(one, after)
         self._under_quorum(one, after)
 
     # One by one
@@ -286,11 +290,54 @@ class Invariants:
             self._broken(
                 "window", one.id, f"{entry.stream}: {entry.offset} told, {self._receipted.get(entry.stream)} signed"
             )
+        self._offered(one, entry)
         self.rows += sum(len(b.rows) // b.width for b in entry.blocks if b.table)
         for why in self.permits.waited(entry, *self._clocks[one.id]):
             self._broken("permit", one.id, f"{entry.stream} {entry.offset}: {why}")
         for invariant, why in self.permits.entry(entry, self._phases.get(entry.stream, ""), now_ns, self.liars):
             self._broken(invariant, one.id, f"{entry.stream} {entry.offset}: {why}")
+
+    def _offered(self, one: Member, entry: Entry) -> None:
+        """An offer names a number that this recipient was told of, in a phase in which tracks are told."""
+        numbers = self._numbers.setdefault(entry.stream, set())
+        for block in entry.blocks:
+            if block.table in (RowTable.PRECISE, RowTable.COARSE):
+                numbers.update(np.frombuffer(block.rows, DTYPES[block.table])["track"].tolist())
+        head = msgspec.json.decode(entry.head)
+        if head["kind"] != "statement":
+            return
+        said, phase = msgspec.json.decode(head["subject"]), self._phases.get(entry.stream, "")
+        if said.get("type") == "handover.offer":
+            if int(said["track"]) not in numbers:
+                self._broken("handover", one.id, f"{entry.stream}: track {said['track']} is offered, never told")
+            if phase not in ("interim", "full"):
+                self._broken("handover", one.id, f"{entry.stream}: an offer in phase {phase or 'none'}")
+
+    def _handed(self, one: Member, after: Stepped[State]) -> None:
+        """Nobody thinks that another answers for a track who does not think so too."""
+        for said in after.views.handovers.all:
+            if said.state != "accepted":
+                continue
+            recipient = said.stream.partition(">")[2]
+            if recipient == one.id:
+                self._accepted.add(said.id)
+            elif said.id not in self._accepted and recipient not in self.liars:
+                self._broken(
+                    "handover", one.id, f"it leaves track {said.track} to {recipient}, who has not accepted it"
+                )
+
+    def _answer_for(self, by: dict[str, Member]) -> None:
+        """In the end: who was left a track still knows it, wherever it died meanwhile."""
+        for name, one in by.items():
+            for said in one.views.handovers.all:
+                releaser, _, recipient = said.stream.partition(">")
+                other = by[recipient]
+                if said.state != "accepted" or releaser != name or {name, recipient} & self.liars or not other.alive:
+                    continue
+                there = {there.id: there.state for there in other.views.handovers.all}
+                if there.get(said.id, "accepted") != "accepted":
+                    self._broken("handover", recipient, f"it forgot that it answers for {said.track} of {name}")
+                self.handed += 1
 
     def _receipt(self, one: Member, said: dict[str, Any]) -> None:
         stream, count = said["stream"], int(said["next"])
@@ -349,6 +396,7 @@ class Invariants:
         for node, liar in self._expected - self._alarmed:
             if node not in self.liars:
                 self._broken("split_view", node, f"nobody noticed that the log of {liar} was rewritten")
+        self._answer_for(by)
         self._honesty()
 
     def _honesty(self) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    second ─▶ faults begin and end ─▶ each member: sensors, step, effects ─▶ lines: pulls, answers, receipts ─▶ next
+    second ─▶ faults begin and end ─▶ each member: sensors, step, effects, desks ─▶ lines: pulls, receipts … ─▶ next
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from manara.records.inputs import Command
 from manara.release import statements
-from manara.study.federation import faults, sea, trouble
+from manara.study.federation import desks, faults, sea, trouble
 from manara.study.federation.caller import Caller
 from manara.study.federation.chance import Chance
 from manara.study.federation.faults import Fault
@@ -81,6 +81,7 @@ class Federation:
             me, other = self.members[names.index(b)], self.members[names.index(a)]
             self.callers.append(Caller(me, other, there, back))
         self.chance = Chance(f"{setting.seed}/trouble")
+        self._desks = Chance(f"{setting.seed}/desks")
         self.plan = setting.plan()
         self.heads: dict[str, int] = {}
 
@@ -115,6 +116,7 @@ class Federation:
             ghosts = sea.ghosts(member.ghosts, second, self._noise[k])
             heard = [*enumerate(said[k]), (0, ghosts), (0, said.get(member.echoes, [b""])[0])]
             member.tick(START_NS + second * S + member.skew_ns, heard)
+        desks.sit(self.members, self.papers, self._desks)
         for caller in self.callers:
             caller.ask(second)
             caller.serve(second)
