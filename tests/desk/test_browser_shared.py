@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from tests.desk.test_browser import MAP, opened
-from tests.doubles.desk_shared import RecordedSource, SharedSource
+from tests.desk.test_browser import MAP, colours, opened
+from tests.doubles.desk_shared import RecordedSource, SharedSource, told_to_belora
 from tests.doubles.two_nodes import Sea, Two
 
 from manara.desk import picture
 
+MIDDLE = {"x": 310, "y": 150, "width": 600, "height": 520}  # of the map, also beside an open panel
 VIOLET = np.array([0xB5, 0x8C, 0xFF])
 
 
@@ -52,6 +53,36 @@ def test_partners_are_violet_their_squares_open_and_both_turn_to_arabic(page, li
     expect(partners.get_by_text("شاهدان")).to_have_count(0)  # with two partners there are three nodes
     inside = partners.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert inside, "nothing runs out of the panel"
+
+
+@pytest.mark.journey
+def test_through_a_partners_eyes_only_its_own_stream_is_seen(page, live):
+    shared = live(source=SharedSource(120))
+    shared.source.streams = {"belora": told_to_belora()}
+    desk = opened(page, shared, "#lang=en&map=8/12.2/-38.0")
+    desk.wait_for_timeout(1_500)
+    own, _ = colours(desk, MIDDLE)
+    desk.keyboard.press("v")
+    panel = desk.locator("[data-given=belora]")
+    expect(desk.locator(".whose")).to_have_text(re.compile("What .?Belora.? gets from you"))
+    expect(panel.locator("[data-count=exact]")).to_contain_text(re.compile("3.? as points"))
+    expect(panel.locator("[data-count=cells]")).to_contain_text(re.compile("1.? as squares only"))
+    expect(panel).to_contain_text(re.compile("Belora.? also has sensors of its own"))
+    desk.wait_for_timeout(1_500)
+    theirs, _ = colours(desk, MIDDLE)
+    assert theirs < own / 2, "one's own tracks are not on the map"
+    assert violet(desk, MIDDLE) > 100
+    panel.get_by_role("button", name="SALT WIND").click()
+    for text in ("air", "safety of life", "Corvia", "274.9"):
+        expect(panel.get_by_text(text).first).to_be_visible()
+    desk.keyboard.press("l")
+    expect(panel).to_contain_text(re.compile("ما تحصل عليه .?بيلورا.? منك"))
+    expect(panel).to_contain_text("سلامة الأرواح")
+    desk.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    desk.wait_for_timeout(1_500)
+    again, _ = colours(desk, MIDDLE)
+    assert again > theirs
 
 
 @pytest.mark.journey

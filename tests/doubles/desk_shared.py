@@ -12,7 +12,8 @@ from manara.kernels import grid
 from manara.picture import regions
 from manara.records.inputs import Views
 from manara.records.marking import UNKNOWN_BIT
-from manara.records.partners import PartnerStatus, Regions, Warned
+from manara.records.partners import Given, PartnerStatus, Regions, Warned
+from manara.records.released import COARSE, PRECISE, Terms
 from manara.records.reports import Domain, Kind
 
 BELORA, CORVIA = 1, 2  # places
@@ -133,3 +134,28 @@ _STANDINGS = msgspec.json.encode(
         }
     }
 )
+
+
+def told_to_belora() -> Given:
+    """What Belora's stream may hold: three points and a square."""
+    precise = np.zeros(3, PRECISE)
+    precise["track"], precise["time_ns"] = (7, 8, 9), START_NS
+    precise["lat_rad"], precise["lon_rad"] = np.radians((12.0, 12.2, 12.4)), np.radians((-38.0, -38.3, -37.8))
+    precise["ve_mps"], precise["vn_mps"], precise["alt_m"] = 100.0, 100.0, 3_000.0
+    precise["kind"], precise["domain"] = Kind.AIRCRAFT, Domain.AIR
+    coarse = np.zeros(1, COARSE)
+    coarse["track"], coarse["cell"] = 11, grid.cell_of(np.radians([12.1]), np.radians([-38.1]), 3)
+    coarse["epoch_ns"], coarse["epoch_s"], coarse["kind"], coarse["domain"] = START_NS, 900, Kind.VESSEL_A, Domain.SEA
+    return Given(
+        partner="belora",
+        stream="arvena>belora",
+        reached=512,
+        time_ns=START_NS,
+        phase="full",
+        precise=precise,
+        precise_terms=np.zeros(3, np.int64),
+        coarse=coarse,
+        coarse_terms=np.ones(1, np.int64),
+        terms=(Terms(("air",), 3, 3_600, ("corvia",)), Terms(("sea", "cells"), 1, 3_600, (), 8_000, 30)),
+        names={7: ("SALT WIND", "LAN007")},
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from manara.records.identity import Space, pack, source_id
 from manara.records.inputs import Decided, Trails, Views
 from manara.records.particulars import Particulars, SafetyText
+from manara.records.partners import Given
 from manara.records.reports import AltRef, Domain, Flag, Kind
 from manara.records.sensors import FeedHealth, Registration
 from manara.records.tracks import Life, Tracks
@@ -40,6 +41,7 @@ class FakeSource:
     mode = "demo"
     speed = 1.0
     story: Mapping[str, Any] = {}
+    streams: Mapping[str, Given] = {}
 
     def __init__(self, n: int = 300, seed: int = 7, lat_deg: float = 12.0, lon_deg: float = -38.0) -> None:
         rng = np.random.default_rng(seed)
@@ -63,6 +65,9 @@ class FakeSource:
         async with self._news:
             await self._news.wait_for(lambda: self._views.sequence > after_sequence)
         return self._views
+
+    def given(self, partner: str) -> Given | None:
+        return self.streams.get(partner)
 
     def decide(self, decided: Decided) -> bool:
         self.decided = (*getattr(self, "decided", ()), decided)

@@ -16,6 +16,7 @@ from litestar.static_files import create_static_files_router
 
 from manara.desk import capability as register
 from manara.desk import drafts as inbox
+from manara.desk import given as stream
 from manara.desk import handovers as handing
 from manara.desk import health, picture
 from manara.desk import partners as sharing
@@ -114,7 +115,14 @@ def _reads(source: Source) -> list[Any]:
 
 
 def _sharing(source: Source) -> list[Any]:
-    return [_partners(source), _capability(source), *_drafts(source), *_handovers(source), _story(source)]
+    return [
+        _partners(source),
+        _given(source),
+        _capability(source),
+        *_drafts(source),
+        *_handovers(source),
+        _story(source),
+    ]
 
 
 def _partners(source: Source) -> Any:
@@ -131,6 +139,20 @@ def _capability(source: Source) -> Any:
         return register.capability(source.views())
 
     return capability
+
+
+def _given(source: Source) -> Any:
+    @get("/api/partners/{partner:str}/given", sync_to_thread=True, media_type="application/geo+json")
+    def given(partner: FromPath[str]) -> Plain:
+        try:
+            found = source.given(partner)
+        except OSError as fault:
+            raise HTTPException(status_code=503, detail=f"the log cannot be read now: {fault}") from None
+        if found is None:
+            raise NotFoundException(detail="no such partner")
+        return stream.given(found, source.views())
+
+    return given
 
 
 def _story(source: Source) -> Any:

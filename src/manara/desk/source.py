@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from manara.records.inputs import Decided, Views
+from manara.records.partners import Given
 
 
 class Source(Protocol):
-    """One node as its desk sees it. All calls come from the event loop that serves the desk."""
+    """One node as its desk sees it. Calls come from the event loop that serves the desk, but where said otherwise."""
 
     @property
     def title(self) -> str:
@@ -54,6 +55,11 @@ class Source(Protocol):
 
     def promised(self) -> tuple[Any, ...]:
         """How promised times were kept lately (release/promises.py: Measured). Reads the ledger: slow."""
+        ...
+
+    def given(self, partner: str) -> Given | None:
+        """What this partner has of the node, read from its own stream; None: no such partner, or nothing is shared.
+        May read the disk: from a thread, not from the event loop. Raises OSError."""
         ...
 
     async def wait(self, after_sequence: int) -> Views:

@@ -24,6 +24,7 @@ from manara.node import state as node
 from manara.node.step import step
 from manara.records.config import NodeConfig
 from manara.records.inputs import Decided, Effect, Input, Send, Stepped, Views
+from manara.records.partners import Given
 
 SECOND_NS = 1_000_000_000
 TICK_NS = SECOND_NS  # of node time
@@ -59,6 +60,10 @@ class Companion(Protocol):
 
     def say(self, subject: str, text: Callable[[str], bytes]) -> None:
         """Somebody at the desk says something about this; ``text``: the statement, from the hash of the last one."""
+        ...
+
+    def given(self, partner: str) -> Given | None:
+        """What a partner has of this node now; None: no such partner."""
         ...
 
     @property
@@ -154,6 +159,10 @@ class Running:
     def views(self) -> Views:
         """The latest published views."""
         return self._views
+
+    def given(self, partner: str) -> Given | None:
+        """What a partner has of this node, from its own stream."""
+        return None if self._sharing is None else self._sharing.given(partner)
 
     async def wait(self, after_sequence: int) -> Views:
         """The first views with a greater sequence."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from manara.host import backfill, commands, directory, keys, promised, retention, tls
+from manara.host import backfill, commands, directory, given, keys, promised, retention, tls
 from manara.host.broker_line import BrokerLine, Ends
 from manara.host.brokering import Brokering
 from manara.host.disk import FolderDisk
@@ -56,6 +56,7 @@ from manara.records.inputs import (
     Tell,
     Views,
 )
+from manara.records.partners import Given
 from manara.release import standing, statements
 
 SECRET = b"manara/pseudonyms/v1\n"
@@ -124,6 +125,7 @@ class Sharing:
                 self.witnessing.expect(witness_name(partner.id))
         self.room = backfill.Room(self.log.heads)
         self.door = Door(config, self.listed.directory, self.log, self.witness, self.room, self._offer_one, now_ns)
+        self._given = {one.id: given.Stream(self.log, config.partner, one.id) for one in self._others()}
         self.brokering = Brokering(config, base, folder, self.keys, self.listed.directory, now_ns)
         self.door.carry = self.brokering.desk
         self.door.accuse, self.door.held = self._accuse, self._held
@@ -178,6 +180,10 @@ class Sharing:
             commands.publish(self.folder, self._standings)
             self._keep_holds()
         self.door.shown(views, self._standings, changed)
+
+    def given(self, partner: str) -> Given | None:
+        """What a partner has of this node now, read from its own stream in our log."""
+        return self._given[partner].given() if partner in self._given else None
 
     def _sweep(self, dry: bool) -> tuple[retention.Swept, ...]:
         return self.sweeper.run(self._now_ns(), dry)

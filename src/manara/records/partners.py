@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 
 from manara.records.columns import F8, I8, U1, U2, U8, Table, column
+from manara.records.released import COARSE, PRECISE, Rows, Terms
 
 
 class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,3 +59,25 @@ class Regions(Table):
     until_ns: I8 = column("i8")  # not shown after it
     kind: U1 = column("u1")
     domain: U1 = column("u1")
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a partner has of this node now, as its own stream says it: nothing here is worked out a second time.
+
+    ``precise``, ``coarse``: rows of records/released.py, the newest of each track; ``terms``: under which rules and
+    obligations, and for each row its place there. ``names``: track -> name and callsign. ``reached``: entries read.
+    """
+
+    partner: str
+    stream: str
+    reached: int = 0
+    time_ns: int = 0  # of the newest entry's tick
+    phase: str = ""
+    withheld: str = ""  # why the newest tick held everything back; "": it did not
+    precise: Rows = field(default_factory=lambda: np.zeros(0, PRECISE))
+    precise_terms: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
+    coarse: Rows = field(default_factory=lambda: np.zeros(0, COARSE))
+    coarse_terms: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
+    terms: tuple[Terms, ...] = ()
+    names: Mapping[int, tuple[str, str]] = field(default_factory=dict)

@@ -4,6 +4,7 @@
 import type { Map as MapLibre } from 'maplibre-gl'
 import { attention } from '../wire/frame.ts'
 import { desk } from '../picture/desk.svelte.ts'
+import { eyes } from '../picture/eyes.svelte.ts'
 import { sides, type Region } from '../picture/shares.ts'
 import { TILE_PX, mercatorX, mercatorY, nearest, perMetre } from '../picture/place.ts'
 import { words } from '../picture/words.svelte.ts'
@@ -60,6 +61,7 @@ export class Overlay {
     c.clearRect(0, 0, camera.width, camera.height)
     this.taken = []
     this.names(camera)
+    if (eyes.partner) return
     this.squares(camera)
     if (!desk.picture.frame) return
     this.project(camera, desk.picture.ahead(performance.now()))

@@ -4,12 +4,14 @@ import { Map as MapLibre, ScaleControl, setWorkerUrl } from 'maplibre-gl'
 import worker from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
 import { desk } from '../picture/desk.svelte.ts'
+import { eyes } from '../picture/eyes.svelte.ts'
 import { latitudeDeg, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { trails } from '../picture/reads.ts'
 import { regionAt } from '../picture/shares.ts'
 import { ground, style } from './base.ts'
 import { Overlay } from './overlay.ts'
 import { extent, places } from './places.ts'
+import { addGiven, drawGiven, givenAt } from './given.ts'
 import { addRegions, drawRegions } from './regions.ts'
 import { Symbols } from './symbols.ts'
 
@@ -67,6 +69,7 @@ export class View {
     map.on('style.load', () => {
       addRegions(map)
       map.addLayer(this.symbols)
+      addGiven(map)
       void this.open(desk.config?.land ?? null)
       this.frame()
       this.squares()
@@ -83,11 +86,13 @@ export class View {
       if (desk.trails) void this.askTrails()
     })
     map.on('click', (at) => {
+      if (eyes.partner) return void (eyes.chosen = givenAt(map, at.point))
       const row = this.overlay.pick(at.point.x, at.point.y)
       this.choose(row)
       if (row < 0) desk.selectRegion(regionAt(desk.regions, at.lngLat.lng, at.lngLat.lat)?.key ?? null)
     })
     map.on('mousemove', (at) => {
+      if (eyes.partner) return void (map.getCanvas().style.cursor = givenAt(map, at.point) ? 'pointer' : '')
       const there = this.overlay.pick(at.point.x, at.point.y) >= 0 || regionAt(desk.regions, at.lngLat.lng, at.lngLat.lat)
       map.getCanvas().style.cursor = there ? 'pointer' : ''
     })
@@ -138,6 +143,13 @@ export class View {
   // Partners told of other squares, or one was chosen.
   squares(): void {
     if (this.map.getLayer('tracks')) drawRegions(this.map, desk.regions, desk.regionKey)
+  }
+
+  // The map through a partner's eyes, or one's own again.
+  given(): void {
+    if (!this.map.getLayer('tracks')) return
+    drawGiven(this.map, eyes.partner ? (eyes.given?.features ?? []) : null, eyes.chosen)
+    this.map.triggerRepaint()
   }
 
   async askTrails(): Promise<void> {

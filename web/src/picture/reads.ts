@@ -117,6 +117,38 @@ export interface Partners {
   warned: { partner: string; area: string; window: string; hazard: string; severity: string; age_s: number }[]
 }
 
+export interface Row {
+  track: string
+  kind: string
+  domain: string
+  rules: string[]
+  purpose?: string[]
+  retention_s?: number
+  onward?: string[]
+  cell_m?: number
+  delay_s?: number
+  identity?: string // of a point only
+  name?: string
+  callsign?: string
+  speed_mps?: number | null
+  course_deg?: number | null
+  cell?: string // of a square only
+  time: string
+}
+
+export interface Given {
+  partner: string
+  entries: number
+  time: string
+  phase: string
+  why_nothing: string
+  exact: number
+  within_cells: number
+  void: number
+  withheld: Record<string, number>
+  features: (GeoJSON.Feature<GeoJSON.Point | GeoJSON.Polygon, Row> & { id: string })[]
+}
+
 export interface Story {
   lines: { id: string; en: string; ar: string; desk: string }[]
   desks: { partner: string; name: string; name_ar: string; url: string }[]
@@ -217,6 +249,8 @@ export const config = async (): Promise<Config | null> => present(await read<Con
 export const health = async (): Promise<Health | null> => present(await read<Health>('/api/health'))
 export const details = (trackId: string) => read<Feature<Details>>(`/api/tracks/${trackId}`)
 export const partners = async (): Promise<Partners | null> => present(await read<Partners>('/api/partners'))
+export const given = async (partner: string): Promise<Given | null> =>
+  present(await read<Given>(`/api/partners/${encodeURIComponent(partner)}/given`))
 export const story = async (): Promise<Story | null> => {
   const told = present(await read<Partial<Story>>('/api/story'))
   return told ? { lines: told.lines ?? [], desks: told.desks ?? [] } : null
