@@ -40,7 +40,7 @@ def demo(tmp_path: Path) -> Iterator[int]:
 def page(chromium: object) -> Iterator[Page]:
     """A page whose errors fail the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB")
-    expect.set_options(timeout=60_000)  # four nodes are at work beside the browser
+    expect.set_options(timeout=120_000)  # four nodes are at work beside the browser
     made = context.new_page()
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
@@ -98,6 +98,14 @@ def test_the_demos_minute(demo: int, page: Page) -> None:
     assert not any("arvena" in str(one["properties"].get("partner", "")).lower() for one in tracks), "no track crosses"
     draft.get_by_role("button", name="Take").click()
     expect(delmara.locator("[data-draft][data-state=taken]").first).to_be_visible()
+
+    page.keyboard.press("v")
+    eyes = page.locator("[data-given]")
+    while eyes.get_attribute("data-given") != "delmara":
+        page.keyboard.press("v")
+    expect(eyes).to_contain_text("Unidentified aircraft")
+    expect(eyes.locator("[data-count=exact]")).to_contain_text(re.compile("^● .?0.? as points"))
+    page.keyboard.press("Escape")
 
     ahead = told(page, demo, "ahead-delmara", 150.0)
     minutes = float(re.search(r"see it ([\d.]+) min after that warning\. Without it: 0 min\.", ahead["en"])[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 
 import numpy as np
@@ -13,8 +14,9 @@ from tests.doubles.desk_shared import SharedSource, told_to_belora
 from manara.desk import given
 from manara.desk.app import build
 from manara.kernels import grid
+from manara.records.directory import Area
 from manara.records.inputs import Views
-from manara.records.partners import Given, PartnerStatus
+from manara.records.partners import Given, PartnerStatus, Warned
 from manara.records.released import COARSE
 
 
@@ -44,6 +46,27 @@ def test_each_says_under_which_rule_and_terms_it_went(told):
     assert by["7"]["purpose"] == ["safety_of_life", "search_and_rescue"]
     assert by["7"]["onward"] == ["corvia"]
     assert (by["11"]["rules"], by["11"]["cell_m"], by["11"]["delay_s"]) == (["sea", "cells"], 8_000, 30)
+
+
+def test_a_warning_names_the_area_in_both_languages_and_nothing_more():
+    area = Area(id="belora-waters", partner="belora", name="Waters of Belora", name_ar="مياه بيلورا", corners_deg=())
+    told = Warned(
+        partner="belora",
+        area="belora-waters",
+        window_ns=300_000_000_000 * 5_833_334,
+        hazard=2,
+        severity=3,
+        received_ns=0,
+    )
+    one = Given(partner="belora", stream="arvena>belora", warned=(told,))
+    (plain,) = given.given(one, Views(areas=(area,)))["warned"]
+    assert (plain["area_name"], plain["area_name_ar"], plain["hazard"]) == (
+        "Waters of Belora",
+        "مياه بيلورا",
+        "unidentified_aircraft",
+    )
+    begin, end = (dt.datetime.fromisoformat(plain[word]) for word in ("window", "window_end"))
+    assert (end - begin).total_seconds() == 300
 
 
 def test_a_square_across_the_antimeridian_is_one_square_and_a_number_that_is_no_cell_is_left_out():

@@ -8,7 +8,7 @@ import pytest
 
 from manara.host import given
 from manara.link import heads
-from manara.records.released import COARSE, ENDED, NAMES, PRECISE, Block, Delivery, Head, RowTable, Terms
+from manara.records.released import COARSE, ENDED, NAMES, PRECISE, WARNING, Block, Delivery, Head, RowTable, Terms
 
 T0, S = 1_790_000_000_000_000_000, 1_000_000_000
 OPEN = Terms(("open",), 1, 3_600)
@@ -155,6 +155,23 @@ def test_names_and_why_nothing_goes(log, stream):
     assert stream.given().withheld == "warming", "a heartbeat says nothing new about it"
     log.tell(4, precise(4, 7))
     assert stream.given().withheld == ""
+
+
+def test_warnings_under_rule_0_are_an_area_a_danger_and_five_minutes(log, stream):
+    rows = np.zeros(1, WARNING)
+    rows["area"], rows["window_ns"], rows["hazard"], rows["severity"] = (
+        b"belora-waters",
+        T0 // (300 * S) * (300 * S),
+        2,
+        3,
+    )
+    log.tell(1, block(RowTable.WARNING, rows), kind="warning", terms=(Terms(("rule 0",), 511, 0),))
+    (one,) = stream.given().warned
+    assert (one.area, one.hazard, one.severity, one.received_ns) == ("belora-waters", 2, 3, T0 + S)
+    assert one.window_ns % (300 * S) == 0
+    for second in range(2, 40):
+        log.tell(second, block(RowTable.WARNING, rows), kind="warning", terms=(Terms(("rule 0",), 511, 0),))
+    assert len(stream.given().warned) == given.WARNED_MAX
 
 
 def test_what_the_partner_could_not_read_is_not_shown_either(log, stream):

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from manara.desk import words
+from manara.desk import partners, words
 from manara.kernels import grid
 from manara.records import identity
 from manara.records.inputs import Views
 from manara.records.marking import Purpose
-from manara.records.partners import Given
+from manara.records.partners import Given, Warned
 from manara.records.released import Rows, Terms
 
 Plain = dict[str, Any]
+WINDOW_NS = 300_000_000_000  # a warning speaks of five minutes (release/duty.py)
 MOST = 5_000  # features of one answer; the counts say how many there are
 
 
@@ -38,8 +39,16 @@ def given(one: Given, views: Views) -> Plain:
         "within_cells": len(one.coarse),
         "void": status.void if status else 0,
         "withheld": dict(status.withheld) if status else {},
+        "warned": [_warned(told, views) for told in reversed(one.warned)],
         "features": [*points, *squares],
     }
+
+
+def _warned(one: Warned, views: Views) -> Plain:
+    area = next((area for area in views.areas if area.id == one.area), None)
+    ends = words.time_text(one.window_ns + WINDOW_NS)
+    named = {"area_name": area.name if area else one.area, "area_name_ar": area.name_ar if area else ""}
+    return {**partners.warned(one, views.now_ns), **named, "window_end": ends}
 
 
 def _point(one: Given, k: int) -> Plain:

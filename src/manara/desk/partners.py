@@ -33,7 +33,7 @@ def partners(views: Views) -> Plain:
             | standing.get(one.id, {"since": "", "reason": ""})
             for place, one in enumerate(views.partners, 1)
         ],
-        "warned": [_warned(one, views.now_ns) for one in reversed(views.warned[-MOST_WARNED:])],
+        "warned": [warned(one, views.now_ns) for one in reversed(views.warned[-MOST_WARNED:])],
     }
 
 
@@ -45,7 +45,8 @@ def _partner(one: PartnerStatus, now_ns: int) -> Plain:
     return plain
 
 
-def _warned(one: Warned, now_ns: int) -> Plain:
+def warned(one: Warned, now_ns: int) -> Plain:
+    """One warning under rule 0 in words: there is no more to it than this."""
     return {
         "partner": one.partner,
         "area": one.area,

@@ -10,7 +10,8 @@ The desk shows this, and never a picture filtered a second time: what a mistake 
 from __future__ import annotations
 
 import threading
-from typing import Annotated, Protocol
+from collections import deque
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from manara.link import heads, rows, wire
 from manara.records.columns import I8, U8
-from manara.records.partners import Given
+from manara.records.partners import Given, Warned
 from manara.records.reject import Reject
 from manara.records.released import COARSE, PRECISE, Block, Delivery, Head, Rows, RowTable, Terms
 
@@ -26,6 +27,7 @@ BACK = 120  # entries that the first look reads; a stream has about one a second
 ENTRIES, BYTES = 16, 8 << 20  # of one read
 KEPT_NS = 90_000_000_000  # each track is told again within 30 s (release/precise.py), at sea within 35 s
 TERMS_MAX = 4_096
+WARNED_MAX = 20
 
 
 class Log(Protocol):
@@ -73,6 +75,7 @@ class Stream:
         self._time_ns, self._phase, self._withheld = 0, "", ""
         self._terms: dict[Terms, int] = {}
         self._names: dict[int, tuple[str, str]] = {}
+        self._warned: deque[Warned] = deque(maxlen=WARNED_MAX)
         self._precise, self._coarse = _Newest(np.zeros(0, PRECISE)), _Newest(np.zeros(0, COARSE))
 
     def _take(self, one: Delivery) -> None:
@@ -92,8 +95,20 @@ class Stream:
         self._sort(head, found.tables.get(RowTable.COARSE), self._coarse)
         for row in found.tables.get(RowTable.NAMES, ()):
             self._names[int(row["track"])] = (_text(row["name"]), _text(row["callsign"]))
+        for row in found.tables.get(RowTable.WARNING, ()):
+            self._warned.append(self._warning(row, int(head.time_ns)))
         if RowTable.ENDED in found.tables:
             self._precise.end(found.tables[RowTable.ENDED]["track"])
+
+    def _warning(self, row: Any, told_ns: int) -> Warned:
+        return Warned(
+            partner=self._partner,
+            area=_text(row["area"]),
+            window_ns=int(row["window_ns"]),
+            hazard=int(row["hazard"]),
+            severity=int(row["severity"]),
+            received_ns=told_ns,
+        )
 
     def _recalled(self, subject: str) -> None:
         """What a person took back; its rows were erased over there, and newer ones may come again."""
@@ -131,6 +146,7 @@ class Stream:
             coarse_terms=self._coarse.terms,
             terms=tuple(self._terms),
             names=dict(self._names),
+            warned=tuple(self._warned),
         )
 
 

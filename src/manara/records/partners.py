@@ -81,3 +81,4 @@ class Given:
     coarse_terms: I8 = field(default_factory=lambda: np.zeros(0, np.int64))
     terms: tuple[Terms, ...] = ()
     names: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    warned: tuple[Warned, ...] = ()  # under rule 0, the newest last; ``received_ns``: the tick in which it was told

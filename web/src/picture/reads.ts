@@ -146,6 +146,7 @@ export interface Given {
   within_cells: number
   void: number
   withheld: Record<string, number>
+  warned: { area: string; area_name: string; area_name_ar: string; hazard: string; severity: string; window: string; window_end: string; age_s: number }[]
   features: (GeoJSON.Feature<GeoJSON.Point | GeoJSON.Polygon, Row> & { id: string })[]
 }
 
