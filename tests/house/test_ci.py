@@ -27,7 +27,7 @@ def ci(repository, tmp_path):
     shutil.copy(repository / ".ci/run", root / ".ci/run")
     stubs = tmp_path / "bin"
     stubs.mkdir()
-    for name in ("chromium", "tshark", "gpsdecode", "dump1090-mutability", "go", "dpkg", "aics-tlog", "python3"):
+    for name in ("chromium", "tshark", "gpsdecode", "dump1090-mutability", "go", "ip", "dpkg", "aics-tlog", "python3"):
         program(stubs / name, "exit 0")
     for name in NEEDED.split():
         (stubs / name).symlink_to(shutil.which(name))
