@@ -178,7 +178,7 @@ def test_the_command_writes_a_spreadsheet_and_pages_while_the_node_runs(log, tmp
     assert ["belora", "sea-near, air", "precise track", 0, 0, 86_400, 4, 3, 2.0, 2.0] in said["released"]
     assert said["about"]["root of the log then"] == log.store.root.hex()
     found = words_of(out / "account-arvena-2026-11.xlsx")
-    assert len(found) == 8
+    assert len(found) == 10
     for lang, right in (("en", False), ("ar", True)):
         cells, is_right = found[account_sheets.word("released", lang)]
         assert is_right is right

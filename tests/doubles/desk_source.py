@@ -84,6 +84,9 @@ class FakeSource:
     def promised(self) -> tuple[Any, ...]:
         return getattr(self, "kept", ())
 
+    def added(self) -> Mapping[str, Mapping[str, object]]:
+        return {}
+
     def land(self) -> bytes | None:
         return json.dumps(_islands(*self.centre_deg)).encode() if self.with_land else None
 

@@ -10,8 +10,9 @@ import pytest
 from tests.doubles.two_kept import exact, opened
 from tests.doubles.two_processes import PAIR, Two, sea, two
 
+from manara.cli import main
 from manara.exercise import partners
-from manara.host import commands
+from manara.host import commands, reciprocity
 from manara.release import standing, statements
 
 STREAM = "arvena>belora"
@@ -35,6 +36,13 @@ def recall(made: Two, tracks: tuple[str, ...] = ("all",)) -> str:
     one = statements.Recall(stream=STREAM, tracks=tracks, to_ns=str(time.time_ns()), nonce=secrets.token_hex(16))
     assert hand_in(made, "arvena", one, "operational") == ""
     return statements.statement_sha256(statements.canonical(one))
+
+
+def added(made: Two) -> reciprocity.Added:
+    """What Arvena added at Belora, as the command finds it beside the running node (row 27)."""
+    folder = made.made.members["belora"].kept
+    assert main(["export", "reciprocity", str(folder), "--partner", "arvena"]) == 0
+    return max(reciprocity.kept(folder), key=lambda one: one.end_ns)
 
 
 def done_in_log(made: Two, node: str) -> list[statements.RecallDone]:
@@ -77,6 +85,8 @@ def test_row_24_a_recall_empties_picture_and_store_and_is_acknowledged_in_both_l
         made.start()
         made.activate()
         made.b.until(lambda now: len(now["told"]) > 3)
+        time.sleep(11)  # a sample of both pictures is taken every ten seconds
+        assert added(made).told > 3
         assert made.command("suspend", *PAIR, ("operational",)) == 0
         made.b.until_partner(lambda now: now["phase_in"] == "suspended")
         assert made.b.status()["told"], "a suspension alone takes nothing back"
@@ -97,6 +107,7 @@ def test_row_24_a_recall_empties_picture_and_store_and_is_acknowledged_in_both_l
             assert (done.recall, done.stream) == (asked, STREAM)
             assert int(done.count) >= gone > 5
         assert exact(made, *PAIR) > 5  # what is gone is proven by its hashes as before
+        assert added(made).told == 0, "what was recalled since counts as not sent"
 
 
 def test_row_24_a_legal_hold_blocks_a_recall_and_says_so(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from manara.kernels.grid import CELLS_M
-from manara.records.agreement import FOREVER_S, Agreement, Phase, Rule, When
+from manara.records.agreement import FOREVER_S, Agreement, Label, Labels, Phase, Rule, When
 from manara.records.marking import UNKNOWN, UNKNOWN_BIT, Codebook, Marking, Purpose, Sensitivity, Sort, Strip
 from manara.records.reports import Domain, Kind
 from manara.release.adversary import min_epoch_s
@@ -19,6 +19,13 @@ BOOK = Codebook(
     partners=("arvena", "belora", "corvia", "delmara"),
 )
 PURPOSES = ("safety_of_life", "search_and_rescue", "traffic_safety")
+
+
+LABELS = (
+    Labels(open=Label(word="PUBLIC"), limited=Label(word="DUTY", tlp="green")),
+    Labels(closed=Label(word="SECRET", tlp="red")),
+    Labels(policy="nothing of ours has a word there"),
+)
 
 
 def agreement(*rules: Rule, **fields) -> Agreement:
@@ -91,7 +98,8 @@ def agreements(draw, most=5):
     areas = draw(st.sampled_from(((), (), ("north", "strait"))))
     sources = draw(st.sampled_from((BOOK.sources, ("ais",), ())))
     domains = draw(st.sampled_from((("air", "sea"), ("air", "sea", "land"))))
-    return agreement(*rules, areas=areas, sources=sources, domains=domains)
+    labels = draw(st.sampled_from((Labels(), Labels(), *LABELS)))
+    return agreement(*rules, areas=areas, sources=sources, domains=domains, labels=labels)
 
 
 def rows(seed: int, n: int = 200) -> Marking:
@@ -197,12 +205,17 @@ def within(one: Agreement, row: dict, phase: Phase) -> bool:
         and (phase is not Phase.WARNING_ONLY or row["sort"] in (Sort.WARNING, Sort.ALERT))
         and (phase is not Phase.INTERIM or row["domain"] in (Domain.AIR, Domain.SEA))
         and member(Domain, one.domains, row["domain"]) is True
+        and (one.labels == Labels() or member(Sensitivity, mapped(one.labels), row["sensitivity"]) is True)
         and (not one.areas or meets(BOOK.areas, one.areas, row["area_bits"]) is True)
         and not sources & UNKNOWN_BIT
         and (sources == 0 or any(sources >> k & 1 for k in known))
         and row["expires_ns"] >= NOW
         and (row["originator"] == 0 or bool(row["onward"] >> 1 & 1))
     )
+
+
+def mapped(labels: Labels) -> set[str]:
+    return {name for name in ("open", "limited", "restricted", "closed") if getattr(labels, name)}
 
 
 def row_of(table: Marking, k: int) -> dict:

@@ -59,6 +59,15 @@ def test_a_small_table_is_compared_without_a_gap():
     assert found.agree
 
 
+@pytest.mark.parametrize("labels", world.LABELS)
+def test_row_25_cedar_agrees_on_what_has_no_word_over_there(labels):
+    """The second engine reads the table of markings from the document itself."""
+    one = agreement(permit("all", domain=("sea", "air")), forbid("b", sensitivity=("restricted",)), labels=labels)
+    found = cedar_oracle.compare(compile_rules(one, BOOK, Phase.FULL))
+    assert found.complete
+    assert found.mismatches == ()
+
+
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("name", ["arvena-belora", "belora-arvena", "corvia-belora", "minimal"])
 def test_cedar_agrees_on_every_case_of_the_agreements_that_we_ship(repository, name, phase):

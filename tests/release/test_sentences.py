@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.doubles.agreements import read
 
-from manara.records.agreement import Agreement, Promise, Rule, Signatory, When
+from manara.records.agreement import Agreement, Concern, Label, Labels, Promise, Rule, Signatory, When
 from manara.release import sentences, words
 from manara.release.document import CRAFT, DOMAINS, PURPOSES, SENSITIVITIES, SORTS, STRIPS
 
@@ -54,6 +54,12 @@ def with_when(**fields) -> Agreement:
     return replace(ONE, rules=(replace(first, when=replace(first.when, **fields)), ONE.rules[1]))
 
 
+def with_concern(**fields) -> Agreement:
+    plain = {"id": "drones", "text": "Drones over the strait", "text_ar": "مسيّرات", "hazard": ("distress",)}
+    plain |= {"domain": ("air",), "craft": ("aircraft",), "area": ("strait",)}
+    return replace(ONE, concerns=(Concern(**{**plain, **fields}),))
+
+
 def changes() -> list[tuple[str, Agreement]]:
     """The agreement with one field changed, every field of every table of it."""
     rows: list[tuple[str, msgspec.Struct, object]] = [
@@ -80,6 +86,19 @@ def changes() -> list[tuple[str, Agreement]]:
         ("emergency=None", with_when(emergency=None)),
         ("rules swapped", replace(ONE, rules=ONE.rules[::-1])),
         ("rules fewer", replace(ONE, rules=ONE.rules[:1])),
+        ("concerns[0].id", with_concern(id="ships")),
+        ("concerns[0].text", with_concern(text="Ships without lights")),
+        ("concerns[0].text_ar", with_concern(text_ar="سفن بلا أنوار")),
+        ("concerns[0].hazard", with_concern(hazard=("falling",))),
+        ("concerns[0].domain", with_concern(domain=("sea",))),
+        ("concerns[0].craft", with_concern(craft=("vessel",))),
+        ("concerns[0].area", with_concern(area=("harbour",))),
+        ("concerns[0].since", with_concern(since=2)),
+        ("labels.open", replace(ONE, labels=Labels(open=Label(word="PUBLIC")))),
+        ("labels.open.word", replace(ONE, labels=Labels(open=Label(word="FREE")))),
+        ("labels.open.tlp", replace(ONE, labels=Labels(open=Label(word="FREE", tlp="clear")))),
+        ("labels.closed", replace(ONE, labels=Labels(closed=Label(word="FREE")))),
+        ("labels.policy", replace(ONE, labels=Labels(policy="sea marks", closed=Label(word="FREE")))),
         ("signatories fewer", replace(ONE, signatories=ONE.signatories[:1])),
     ]  # fmt: skip
     return found
@@ -94,8 +113,9 @@ def test_whatever_field_is_changed_the_text_changes(what, other, lang):
 def test_every_field_was_changed():
     """A field that the records gain must be said, or the test above is blind to it."""
     names = {re.split(r"[=.]", what.split("=")[0])[-1] for what, _ in changes()}
-    fields = {f for kind in (Agreement, Promise, Signatory, Rule, When) for f in kind.__struct_fields__}
-    assert fields - names == {"promises", "signatories", "rules", "when"}
+    kinds = (Agreement, Concern, Label, Promise, Signatory, Rule, When)
+    fields = {f for kind in kinds for f in kind.__struct_fields__}
+    assert fields - names == {"promises", "signatories", "rules", "when", "labels"}
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)

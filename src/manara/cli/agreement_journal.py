@@ -58,7 +58,7 @@ def hour(folder: Path, config: NodeConfig) -> Iterator[tuple[Views, int]]:
 def last(folder: Path, config: NodeConfig) -> tuple[Views, int]:
     """The newest views, under the numbers that stand on the node's desk where a snapshot of this build is there.
     Raises BadInput."""
-    begun = _snapshot(folder)
+    begun = newest_snapshot(folder)
     if begun is None:
         found = _stretch(folder, WARM_NS)
         if not found.whole:
@@ -116,7 +116,7 @@ def _resumed(config: NodeConfig, begun: Snapshot) -> Turn:
     return lambda inputs, now_ns: step(state, inputs, now_ns)
 
 
-def _snapshot(folder: Path) -> Snapshot | None:
+def newest_snapshot(folder: Path) -> Snapshot | None:
     """The newest one of this build, if there is one."""
     from manara.cli.ledger_disk import Looking
     from manara.host import kept

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from manara.cli import arguments
+from manara.cli import arguments, reciprocity
 from manara.host.problems import BadInput
+
+if TYPE_CHECKING:
+    from manara.host.account import Account
 
 
 def add(commands: arguments.Commands) -> None:
@@ -14,7 +18,7 @@ def add(commands: arguments.Commands) -> None:
     top = arguments.command(
         commands, "export", "what a node knows, for others", "manara export account a.node --month 2026-11 --out nov"
     )
-    inner = top.add_subparsers(dest="what", required=True, metavar="account|history")
+    inner = top.add_subparsers(dest="what", required=True, metavar="account|history|reciprocity")
     one = arguments.command(
         inner,
         "account",
@@ -37,6 +41,7 @@ def add(commands: arguments.Commands) -> None:
     past.add_argument("--partner", required=True, metavar="ID", help="who told it")
     past.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV, one line for each row")
     past.set_defaults(run=run_history)
+    reciprocity.add(inner)
 
 
 def run_account(args: argparse.Namespace) -> int:
@@ -58,6 +63,7 @@ def run_account(args: argparse.Namespace) -> int:
             made = account.make(store, store.origin.partition("/epoch-")[0].rpartition("/")[2], args.month, bar.update)
     except DiskError as fault:
         raise BadInput(fault.detail, str(args.folder)) from None
+    _with_added(made, args.folder)
     if args.partner:
         if args.partner not in made.partners:
             raise BadInput(f"nothing went to {args.partner} or came from it", "--partner", "is the id right?")
@@ -78,6 +84,15 @@ def run_account(args: argparse.Namespace) -> int:
     else:
         print(f"{args.out / stem}.xlsx, .en.html, .ar.html: {len(made.partners)} partners")
     return 0
+
+
+def _with_added(made: Account, folder: Path) -> None:
+    """What `export reciprocity` found for stretches that begin in the month."""
+    from manara.host.reciprocity import kept
+
+    for one in kept(folder):
+        if made.begin_ns <= one.begin_ns < made.end_ns and one.partner in made.partners:
+            made.partners[one.partner].added.append(one)
 
 
 def run_history(args: argparse.Namespace) -> int:

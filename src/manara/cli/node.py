@@ -121,7 +121,7 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
         print(f"recovered step {kept.runner.sequence:,} from {folder}: {_recovered(said)}", file=sys.stderr)
     if kept.runner.halted:
         print(f"manara: {folder}: {kept.runner.halted.why}: {kept.runner.halted.detail}", file=sys.stderr)
-    face = Face(loaded.title or loaded.name, "live")
+    face = Face(loaded.title or loaded.name, "live", folder=folder)
     running = Running(loaded, KeptClock(kept.runner), kept.turn, face, kept.done, sharing)
     try:
         return await serving.run(running, running.run_live(), args)

@@ -18,7 +18,7 @@ from manara.desk import capability as register
 from manara.desk import drafts as inbox
 from manara.desk import given as stream
 from manara.desk import handovers as handing
-from manara.desk import health, picture
+from manara.desk import health, picture, trust
 from manara.desk import partners as sharing
 from manara.desk.guard import guard
 from manara.desk.hub import Hub, Sent, clock
@@ -121,6 +121,7 @@ def _sharing(source: Source) -> list[Any]:
         _capability(source),
         *_drafts(source),
         *_handovers(source),
+        *_quarantine(source),
         _story(source),
     ]
 
@@ -128,7 +129,7 @@ def _sharing(source: Source) -> list[Any]:
 def _partners(source: Source) -> Any:
     @get("/api/partners", sync_to_thread=False)
     def partners() -> Plain:
-        return sharing.partners(source.views())
+        return sharing.partners(source.views(), source.added())
 
     return partners
 
@@ -212,6 +213,26 @@ def _handovers(source: Source) -> list[Any]:
         return {"offer": offered, "answer": answer}
 
     return [shown, promises, offer, decide]
+
+
+def _quarantine(source: Source) -> list[Any]:
+    """What of partners' tracks stands apart; an officer lets it back, or puts all of a partner's there. Nothing leaves
+    by it."""
+
+    @get("/api/quarantine", sync_to_thread=False)
+    def quarantine() -> Plain:
+        return trust.quarantine(source.views())
+
+    @post("/api/quarantine/{partner:str}/{act:str}", sync_to_thread=False, status_code=202)
+    def rule(partner: FromPath[str], act: FromPath[str], track: Query = "0") -> Plain:
+        ruled = trust.ruling(source.views(), partner, act, track, "desk")
+        if ruled is None:
+            raise NotFoundException(detail="no such partner, or nothing of it in quarantine under that number")
+        if not source.decide(ruled):
+            raise HTTPException(status_code=503, detail="too many decisions wait for the next step")
+        return {"partner": partner, "act": act, "track": track}
+
+    return [quarantine, rule]
 
 
 def _config(source: Source) -> Plain:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from manara.desk import words
+from manara.desk import trust, words
 from manara.desk.origins import leaders
 from manara.records.inputs import Views
 from manara.records.partners import PartnerStatus, Warned
 
 Plain = dict[str, Any]
 MOST_WARNED = 20
+NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 HAZARDS = ("", "distress", "unidentified_aircraft", "falling", "collision", "pollution", "weather")
 SEVERITIES = ("unknown", "minor", "moderate", "severe", "extreme")
 
 
-def partners(views: Views) -> Plain:
+def partners(views: Views, added: Mapping[str, Mapping[str, object]] = NOTHING) -> Plain:
     """All partners in the order of the directory, what they warn of, and how much of the node's log is witnessed."""
     standing = _standings(views)
     led = np.bincount(leaders(views.tracks.track_id), minlength=64) if views.partners else np.zeros(64, np.int64)
@@ -30,6 +33,8 @@ def partners(views: Views) -> Plain:
         "partners": [
             _partner(one, views.now_ns)
             | {"tracks": int(led[place]), "regions": int(regions[place])}
+            | {"reliability": trust.reliability(views, place), "apart": trust.apart_of(views, place)}
+            | {"added": added.get(one.id)}
             | standing.get(one.id, {"since": "", "reason": ""})
             for place, one in enumerate(views.partners, 1)
         ],

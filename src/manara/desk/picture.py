@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manara.desk import origins, wire, words
+from manara.desk import origins, trust, wire, words
 from manara.desk.ellipse import CONFIDENCE, ellipse
 from manara.records import identity
 from manara.records.inputs import Trails, Views
@@ -65,6 +65,7 @@ def details(views: Views, track_id: int) -> Plain | None:
         "particulars": _particulars(views, int(t.identity[row])),
         "texts": [_text(x) for x in views.texts if x.identity and x.identity == int(t.identity[row])],
         "trail": trail(views.trails, track_id),
+        **trust.of_track(views, row),
     }
     return plain
 
@@ -176,6 +177,7 @@ def _who(views: Views, row: int, level: int) -> Plain:
         "flags": words.flag_words(int(t.flags[row])),
         "sources": _sources(views, int(t.sources[row])),
         **_from(views, row),
+        **trust.labels(views, int(t.track_id[row])),
     }
 
 

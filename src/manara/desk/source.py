@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from manara.records.inputs import Decided, Views
+from manara.records.inputs import Decided, Ruled, Views
 from manara.records.partners import Given
 
 
@@ -41,7 +41,7 @@ class Source(Protocol):
         """The latest published views; never waits."""
         ...
 
-    def decide(self, decided: Decided) -> bool:
+    def decide(self, decided: Decided | Ruled) -> bool:
         """Hand a decision of a person to the next step, which journals it; False: too many wait already."""
         ...
 
@@ -64,6 +64,10 @@ class Source(Protocol):
 
     async def wait(self, after_sequence: int) -> Views:
         """The views of the first step whose sequence is greater; waits for it."""
+        ...
+
+    def added(self) -> Mapping[str, Mapping[str, object]]:
+        """What each partner added in the newest hour that was stepped again without it; by its id. {}: none was."""
         ...
 
     def land(self) -> bytes | None:

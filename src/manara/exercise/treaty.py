@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from manara.records.agreement import Agreement, Promise, Rule, Signatory, When
+from manara.records.agreement import Agreement, Concern, Promise, Rule, Signatory, When
 from manara.records.directory import Area, Directory
 from manara.study.scenario import Scenario, alias
 from manara.study.world import feeds
@@ -37,8 +37,31 @@ def agreement(scenario: Scenario, directory: Directory, releaser: str, recipient
         sources=tuple(feed.name for feed in feeds(scenario, releaser) if feed.name not in kept),
         witnesses=(theirs,),
         quorum=1,
+        concerns=_concerns([one for one in directory.areas if one.partner == theirs and one.responsibility]),
         promises=Promise(warning_s=30, answer_s=120, recall_s=60, first_s=60, alarm_s=300, clock_s=2),
         rules=_rules([one for one in directory.areas if one.partner == theirs and one.responsibility]),
+    )
+
+
+def _concerns(waters: list[Area]) -> tuple[Concern, ...]:
+    """What both sides worry about there."""
+    near = tuple(one.id for one in waters)
+    return (
+        Concern(
+            id="silent-aircraft",
+            text="Unmanned aircraft that do not say who they are, on their way to a town.",
+            text_ar="طائرات مسيّرة لا تُعرّف بنفسها وتتجه نحو بلدة.",
+            hazard=("unidentified_aircraft", "falling"),
+            domain=("air",),
+            craft=("unmanned_aircraft",),
+            area=near,
+        ),
+        Concern(
+            id="distress",
+            text="Anybody in distress, whoever is nearest.",
+            text_ar="كل مستغيث أيًّا كان الأقرب إليه.",
+            hazard=("distress",),
+        ),
     )
 
 

@@ -183,9 +183,12 @@ def _full(data: bytes, options: Options) -> Iterator[dict[str, Any] | Reject]:
 FORMATS = (Format("geojson", "GeoJSON of a partner", "geojson", _new, _guess, _cut, _full),)
 
 
-def encode_tracks(tracks: Tracks, particulars: Mapping[int, Particulars], now_ns: int) -> bytes:
-    """A FeatureCollection of the tracks that have a position, with a newline behind it."""
+def encode_tracks(tracks: Tracks, particulars: Mapping[int, Particulars], now_ns: int, tlp: str = "") -> bytes:
+    """A FeatureCollection of the tracks that have a position, with a newline behind it. ``tlp``: said of each."""
     rows = [_feature(tracks, i, particulars) for i in range(len(tracks)) if math.isfinite(tracks.lat_rad[i])]
+    if tlp:
+        for one in rows:
+            one["properties"]["tlp"] = f"TLP:{tlp.upper()}"
     return msgspec.json.encode({"type": "FeatureCollection", "time_ns": now_ns, "features": rows}) + b"\n"
 
 

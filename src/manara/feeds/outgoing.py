@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from manara.records.particulars import Particulars
 from manara.records.tracks import Tracks
 
+TLP = ("clear", "green", "amber", "amber+strict", "red")  # Traffic Light Protocol 2.0
+MARKED = ("cot", "geojson")  # formats that have a place for it
 FORMATS = ("asterix062", "ais", "cot", "geojson", "sbs")
 
 
@@ -18,8 +20,10 @@ def encode(
     *,
     sac: int = 0,
     sic: int = 0,
+    tlp: str = "",
 ) -> list[bytes]:
-    """Datagrams (or pieces of a stream) of one format. Raises ValueError for a name that is not in FORMATS."""
+    """Datagrams (or pieces of a stream) of one format. ``tlp``: a level that cot and geojson say of each track. Raises
+    ValueError for a name that is not in FORMATS."""
     if name == "asterix062":
         from manara.feeds.asterix.outgoing import encode_tracks, heartbeat
 
@@ -35,9 +39,9 @@ def encode(
     if name == "cot":
         from manara.feeds.cot import encode as cot
 
-        return cot.encode_tracks(tracks, particulars, now_ns)
+        return cot.encode_tracks(tracks, particulars, now_ns, tlp)
     if name == "geojson":
         from manara.feeds.geojson import encode_tracks as geojson_tracks
 
-        return [geojson_tracks(tracks, particulars, now_ns)]
+        return [geojson_tracks(tracks, particulars, now_ns, tlp)]
     raise ValueError(f"unknown outgoing format {name!r}; one of {', '.join(FORMATS)}")

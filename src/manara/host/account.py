@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from manara.host.log_store import LogStore
+from manara.host.reciprocity import Added
 from manara.link import heads
 from manara.records.reject import Reject
 from manara.records.released import DTYPES, Block, Head, RowTable, Terms
@@ -73,6 +74,9 @@ class Partner:
     receipted_s: list[float] = field(default_factory=list)
     open_entries: int = 0
     came: int = 0  # entries that it sent us
+    added: list[Added] = field(
+        default_factory=list
+    )  # what it added to our picture, for the stretches that were stepped
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from manara.host.account import Account, Line, Partner, share
+from manara.host.reciprocity import Added
 
 LANGUAGES = ("en", "ar")
 Cell = str | int | float
@@ -29,6 +30,13 @@ WORDS = {
     "released": ("What left, and why", "ما أُتيح ولماذا"),
     "moves": ("Phases and recalls", "المراحل وطلبات الاسترجاع"),
     "withheld": ("Entries withheld", "القيود المحجوبة"),
+    "added": ("What the partner added", "ما أضافه الشريك"),
+    "minutes": ("minutes", "دقائق"),
+    "detections": ("detections with it", "ما رُصد بوجوده"),
+    "without": ("without it", "من دونه"),
+    "share": ("added by it (%)", "ما أضافه (٪)"),
+    "lead": ("seen earlier, median (s)", "أبكر، الوسيط (ث)"),
+    "surer": ("less variance of places, median (%)", "نقص تباين المواقع، الوسيط (٪)"),
     "entries": ("entries", "القيود"),
     "history": ("of them history", "منها بيانات سابقة"),
     "rows": ("rows", "الصفوف"),
@@ -127,6 +135,12 @@ def sheets(account: Account, lang: str) -> tuple[Sheet, ...]:
             ("partner", "reason", "entries"),
             ((one.id, why, many) for one in partners for why, many in sorted(one.withheld.items())),
         ),
+        _sheet(
+            "added",
+            lang,
+            ("partner", "time", "minutes", "detections", "without", "share", "lead", "surer"),
+            (_added(each) for one in partners for each in one.added),
+        ),
     )
 
 
@@ -138,6 +152,15 @@ def _summary(one: Partner) -> tuple[Cell, ...]:
     late = one.receipted_s
     return (one.id, one.entries, one.history, one.rows, one.erased, one.pruned, one.receipts,
             round(share(late, 0.5), 1), round(share(late, 0.95), 1), one.open_entries, one.came)  # fmt: skip
+
+
+def _added(one: Added) -> tuple[Cell, ...]:
+    """What a partner added in one stretch; "" where there was nothing to measure it by."""
+    minutes = round((one.end_ns - one.begin_ns) / 60e9)
+    share_of = "" if one.share is None else round(100.0 * one.share, 1)
+    surer = "" if one.surer is None else round(100.0 * one.surer, 1)
+    lead = "" if one.lead_s is None else round(one.lead_s, 1)
+    return (one.partner, utc(one.begin_ns), minutes, one.detections, one.without, share_of, lead, surer)
 
 
 def _released(one: Partner, lang: str) -> Iterator[tuple[Cell, ...]]:

@@ -188,6 +188,9 @@ def _exit(one: ExitConfig, where: str) -> None:
     if one.format not in outgoing.FORMATS:
         known = ", ".join(outgoing.FORMATS)
         raise BadInput(f"exit {one.name!r}: unknown format {one.format!r}", where, f"one of {known}")
+    if one.tlp and (one.tlp not in outgoing.TLP or one.format not in outgoing.MARKED):
+        hint = f"one of {', '.join(outgoing.TLP)}, for {' and '.join(outgoing.MARKED)}"
+        raise BadInput(f"exit {one.name!r}: tlp {one.tlp!r} cannot be said in {one.format}", where, hint)
     at = address.parse(one.url)
     if at.scheme == "file" and not at.path.rpartition("/")[2].strip("."):
         raise BadInput(f"exit {one.name!r}: {one.url!r} names no file", where)

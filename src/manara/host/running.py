@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from manara.host import address, desk_words, exits, sources
 from manara.host.clock import Clock, RecordedClock
 from manara.host.intake import Intake
 from manara.host.promised import Following
+from manara.host.reciprocity import Shelf
 from manara.node import state as node
 from manara.node.step import step
 from manara.records.config import NodeConfig
-from manara.records.inputs import Decided, Effect, Input, Send, Stepped, Views
+from manara.records.inputs import Decided, Effect, Input, Ruled, Send, Stepped, Views
 from manara.records.partners import Given
 
 SECOND_NS = 1_000_000_000
@@ -95,6 +97,7 @@ class Face:
     title_ar: str = ""  # where it has an Arabic one
     land: bytes | None = None
     centre: tuple[float, float, float] | None = None
+    folder: Path | None = None  # of a kept node: what was found of it beside (host/reciprocity.py) is shown
 
 
 class Running:
@@ -117,7 +120,8 @@ class Running:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="step")
         self._exits: dict[str, exits.Exit] = {}
         self._story: Mapping[str, Any] = {}
-        self._decided: list[Decided] = []
+        self._shelf = Shelf()
+        self._decided: list[Decided | Ruled] = []
 
     @property
     def title(self) -> str:
@@ -133,6 +137,10 @@ class Running:
     def story(self) -> Mapping[str, Any]:
         """What an exercise tells of itself; {}: nothing."""
         return self._story
+
+    def added(self) -> Mapping[str, Mapping[str, object]]:
+        """What each partner added, by the newest hour that somebody had stepped again without it; by its id."""
+        return {} if self._face.folder is None else self._shelf.newest(self._face.folder)
 
     def tell(self, story: Mapping[str, Any]) -> None:
         """An exercise goes on with its story."""
@@ -170,7 +178,7 @@ class Running:
             await self._published.wait()
         return self._views
 
-    def decide(self, decided: Decided) -> bool:
+    def decide(self, decided: Decided | Ruled) -> bool:
         """A person's decision at the desk, for the next step."""
         if len(self._decided) >= DECIDED_MAX:
             return False

@@ -17,6 +17,7 @@ from manara.feeds import stage as feeds
 from manara.link import stage as link
 from manara.node.arrows import (
     feeds_to_tracking,
+    judging,
     link_to_means,
     link_to_picture,
     link_to_release,
@@ -59,7 +60,11 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
         link_to_picture.recall(view.picture, came, book)
         link_to_means.take(view, came, book)
         tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
-        seen = to_picture.inbox(tracked, heard, came.frames, view, book, state.release.directory, state.config)
+        judge = judging.judge(tracked, view, state.release.directory, state.config, now_ns)
+        ruled = judging.rulings(inputs, book)
+        seen = to_picture.inbox(
+            tracked, heard, came.frames, view, book, state.release.directory, state.config, judge, ruled
+        )
         shown[view.name] = tracked, picture.advance(view.picture, seen, now_ns)
 
     news = picture_to_warning.inbox(*shown[OWN], came.frames, inputs, state.release.directory, state.config)

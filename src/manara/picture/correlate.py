@@ -82,7 +82,7 @@ def correlate_all(
             leader = _join(one, leader, system, theirs, labels, moved, now_ns)
         joined = np.flatnonzero(leader >= 0)
         followers.append(Follower(partner, leader[joined], joined, theirs))
-        _lead(system, partner, one, np.flatnonzero(leader < 0), theirs, labels)
+        _lead(system, partner, one, np.flatnonzero((leader < 0) & one.free()), theirs, labels)
     return system, followers
 
 
@@ -161,7 +161,9 @@ def _standing(one: Partner, system: System, moved: dict[int, int]) -> I8:
     leader[~only] = -1
     if not one.fuse:
         leader[:], lost = -1, has
-    _alone(one, lost)
+    shut = ~one.free()
+    leader[shut] = -1
+    _alone(one, lost | shut)
     return leader
 
 
@@ -214,7 +216,7 @@ def _join(
     """Look for partners of those that stand alone; join who has agreed three times of four, or has one name."""
     held = one.held
     held.odd[leader >= 0] = 0
-    rows = _in_turn(np.flatnonzero(leader < 0), now_ns)
+    rows = _in_turn(np.flatnonzero((leader < 0) & one.free()), now_ns)
     if not len(rows) or not len(system.id):
         held.odd[rows] = 0
         return leader

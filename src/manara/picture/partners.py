@@ -105,6 +105,7 @@ class PartnerRows:
     names: Rows = _none(NAMES)
     fuse: bool = True
     pedigree: U8 | None = None
+    labels: tuple[tuple[str, str], ...] = ()  # of its terms: the marking in our words and its TLP level, "": none
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,11 +185,17 @@ class Partner:
     excess: float = 1.0
     doubted_ns: int = 0
     now_ns: int = 0
+    apart: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))  # of this step: rows in quarantine (trust.py)
 
     def refuse(self, why: str, n: int) -> None:
         """Count rows that were not used."""
         if n:
             self.refused[why] = self.refused.get(why, 0) + n
+
+    def free(self) -> Bools:
+        """Which rows are not in quarantine."""
+        same = len(self.apart) == len(self.held)
+        return ~self.apart if same else np.ones(len(self.held), np.bool_)
 
     def believed(self) -> bool:
         """Whether its pedigrees count."""

@@ -17,11 +17,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from manara.picture import assembled, chains, fused, partners, regions
+from manara.picture import assembled, chains, fused, partners, regions, trust
+from manara.picture import labels as marks
 from manara.picture.chains import Chains
 from manara.picture.correlate import correlate_all
 from manara.picture.partners import Name, Partner, PartnerRows
+from manara.picture.trust import Trust
 from manara.records.columns import I8, U1, U2, U8
+from manara.records.confidence import Apart, Judge, Reliability, Ruling
 from manara.records.inputs import Trails
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import Regions, Warned
@@ -45,7 +48,8 @@ class Inbox:
     """What a step brings to the picture. ``partners``: what came from partners, of each in the order of its coming.
     ``origins``: for each of our own tracks the bits of those whose sensors made it; None: ours. ``taught``: of those
     whose sensors did so since the last step; None: all of them. ``recipient``: place of the partner for whom this view
-    is, 0: for nobody."""
+    is, 0: for nobody. ``judge``: what our own sensors can say of what partners tell; ``rulings``: what officers decided
+    about partners' rows."""
 
     tracks: Tracks
     particulars: tuple[Particulars, ...] = ()
@@ -56,6 +60,8 @@ class Inbox:
     origins: U8 | None = None
     taught: U8 | None = None
     recipient: int = 0
+    judge: Judge = Judge()
+    rulings: tuple[Ruling, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +88,12 @@ class Outbox:
     regions: Regions
     could_be: Mapping[tuple[int, int], int]  # partner and its number -> tracks
     names: assembled.Names
+    labels: marks.Shown  # how partners marked system tracks, in our own words
     warned: tuple[Warned, ...]
+    credibility: U1
+    apart: Apart  # what of partners' tracks stands in quarantine
+    whole: Mapping[int, str]  # partners who do so as a whole: held, swarm, burst
+    reliability: tuple[Reliability, ...]
 
 
 def _no_trails() -> Trails:
@@ -105,6 +116,9 @@ class State:
     names: assembled.Names = field(default_factory=dict)
     could_be: dict[tuple[int, int], int] = field(default_factory=dict)
     warned: tuple[Warned, ...] = ()
+    trust: Trust = field(default_factory=Trust)
+    labels: marks.Kept = field(default_factory=dict)
+    marked: marks.Shown = field(default_factory=dict)  # as of the last step; made anew in each
 
 
 def init(serial: int = 0) -> State:
@@ -117,6 +131,7 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
     """Take in what was said and what partners told, put it to our tracks, and say what needs a look."""
     _take_words(state, inbox)
     _take_partners(state, inbox.partners, now_ns)
+    trust.advance(state.trust, state.partners, inbox.tracks, inbox.judge, inbox.rulings, now_ns)
     own, sample = inbox.tracks, now_ns - state.sampled_ns >= TRAIL_PERIOD_NS
     tracks, n = own, len(own)
     pedigree, seen_by, of_partner = _alone(inbox), np.zeros(n, np.uint64), np.zeros(n, np.uint16)
@@ -128,8 +143,11 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         pedigree, seen_by, of_partner = system.pedigree, system.seen_by, system.of_partner
         if sample or any(len(rows.names) for rows in inbox.partners):
             state.names = assembled.names(system, followers, state.partners)
-    elif state.names:
-        state.names = {}
+        if state.labels or state.marked:
+            marks.forget(state.labels, state.partners)
+            state.marked = marks.shown(state.labels, system, followers, state.partners)
+    elif state.names or state.marked:
+        state.names, state.marked = {}, {}
     told = regions.shown(state.partners, now_ns)
     if sample:
         # What only we saw of our own craft: a recall must leave no trace of a partner in it.
@@ -151,7 +169,12 @@ def advance(state: State, inbox: Inbox, now_ns: int) -> Outbox:
         regions=told,
         could_be=state.could_be,
         names=state.names,
+        labels=state.marked,
         warned=state.warned,
+        credibility=trust.credibility(tracks, pedigree, n, inbox.judge),
+        apart=trust.apart(state.trust, state.partners, now_ns),
+        whole=trust.whole(state.trust),
+        reliability=trust.told(state.trust, now_ns),
     )
 
 
@@ -216,6 +239,7 @@ def _take_partners(state: State, told: tuple[PartnerRows, ...], now_ns: int) -> 
         one = state.partners.setdefault(rows.partner, Partner())
         partners.take(one, rows, now_ns, state.serial)
         regions.take(one, rows, now_ns)
+    marks.take(state.labels, told)
     for one in state.partners.values():
         partners.age(one, now_ns)
 
@@ -325,6 +349,8 @@ def dump(state: State) -> dict[str, Any]:
         "names": [[key, [[p, *name] for p, name in some]] for key, some in state.names.items()],
         "could_be": [[*key, n] for key, n in state.could_be.items()],
         "warned": [msgspec.to_builtins(one) for one in state.warned],
+        "trust": trust.dump(state.trust),
+        "labels": marks.dump(state.labels),
     }
 
 
@@ -332,6 +358,7 @@ def load(plain: dict[str, Any]) -> State:
     """Take what ``dump`` gave."""
     particulars = [msgspec.convert(p, Particulars) for p in plain["particulars"]]
     status = [msgspec.convert(s, SensorStatus) for s in plain["status"]]
+    held = {partner: partners.load(one) for partner, one in plain.get("partners", [])}
     return State(
         particulars={p.identity: p for p in particulars},
         texts=tuple(msgspec.convert(t, SafetyText) for t in plain["texts"]),
@@ -339,11 +366,13 @@ def load(plain: dict[str, Any]) -> State:
         trails=Trails(plain["track_id"], plain["head"], plain["time_ns"], plain["lat_rad"], plain["lon_rad"]),
         sampled_ns=plain["sampled_ns"],
         serial=plain.get("serial", 0),
-        partners={partner: partners.load(one) for partner, one in plain.get("partners", [])},
+        partners=held,
         chains=chains.load(plain["chains"]) if "chains" in plain else Chains(),
         names={key: tuple((p, Name(*words)) for p, *words in some) for key, some in plain.get("names", [])},
         could_be={(p, track): n for p, track, n in plain.get("could_be", [])},
         warned=tuple(msgspec.convert(one, Warned) for one in plain.get("warned", [])),
+        trust=trust.load(plain["trust"], held) if "trust" in plain else Trust(),
+        labels=marks.load(plain.get("labels", [])),
     )
 
 

@@ -74,6 +74,38 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clock_s: int = 0  # how far the two nodes' clocks may be apart; 0: nothing of this is measured
 
 
+class Concern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something that both sides worry about and have put on record. Empty: any. ``since``: the edition of the agreement
+    that put it on the list."""
+
+    id: str
+    text: str
+    text_ar: str = ""
+    hazard: tuple[str, ...] = ()  # names of warnings.Hazard, lower case
+    domain: tuple[str, ...] = ()
+    craft: tuple[str, ...] = ()
+    area: tuple[str, ...] = ()
+    since: int = 1
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The recipient's own word for one of our sensitivities, and a level of the Traffic Light Protocol, or none."""
+
+    word: str
+    tlp: str = ""  # clear, green, amber, amber+strict, red
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How our markings read over there. With any of it given, what has no word is not released. ``policy``: what the
+    recipient calls its set of markings."""
+
+    policy: str = ""
+    open: Label | None = None
+    limited: Label | None = None
+    restricted: Label | None = None
+    closed: Label | None = None
+
+
 class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One direction: ``releaser`` lets ``recipient`` have what the rules permit."""
 
@@ -101,6 +133,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     witnesses: tuple[str, ...] = ()
     quorum: int = 0
     window: int = 600  # entries that may stand without a receipt before nothing new is sent
-    concerns: tuple[str, ...] = ()
+    concerns: tuple[str | Concern, ...] = ()
+    labels: Labels = Labels()
     promises: Promise = Promise()
     rules: tuple[Rule, ...] = ()

@@ -19,6 +19,7 @@ class ExitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     period_s: float = 4.0
     sac: int = 0
     sic: int = 0
+    tlp: str = ""  # level of the Traffic Light Protocol that cot and geojson say of all that leaves here; "": none
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

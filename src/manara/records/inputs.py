@@ -11,6 +11,7 @@ import msgspec
 from manara.records.agreement import Agreement
 from manara.records.capability import Entry as Capable
 from manara.records.columns import F8, I8, U1, U8
+from manara.records.confidence import Apart, Reliability
 from manara.records.directory import Area
 from manara.records.handovers import Handovers
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
@@ -159,6 +160,17 @@ class Decided(msgspec.Struct, frozen=True, tag="decided", array_like=True):
     received_ns: int
 
 
+class Ruled(msgspec.Struct, frozen=True, tag="ruled", array_like=True):
+    """An officer at the desk lets a partner's rows out of quarantine, or puts all of them there. ``track``: our id of
+    one, 0: all of the partner; ``act``: release, hold; ``by``: who, as the desk knows."""
+
+    partner: str
+    track: int
+    act: str
+    by: str
+    received_ns: int
+
+
 class Published(msgspec.Struct, frozen=True, tag="published", array_like=True):
     """The log took a tick: its leaf, and the log's size and root with it."""
 
@@ -204,6 +216,7 @@ Input = (
     | Directed
     | Erased
     | Decided
+    | Ruled
     | Arrived
     | Answered
     | Refused
@@ -302,6 +315,11 @@ class Views:
     pedigree: U8 | None = None  # (n,) per track: partners that contributed (directory's order), bit 63: undisclosed
     regions: Regions | None = None  # where partners say that something is, within a cell
     partners: tuple[PartnerStatus, ...] = ()
+    reliability: tuple[Reliability, ...] = ()  # of partners, by domain and area, as our own sensors bear them out
+    credibility: U1 | None = None  # (n,) per track: confidence.Credibility
+    apart: Apart | None = None  # partners' tracks in quarantine
+    labels: Mapping[int, tuple[tuple[int, str, str], ...]] = field(default_factory=dict)  # track -> partner, word, TLP
+    whole: Mapping[int, str] = field(default_factory=dict)  # partners all of whose rows are, and why
     warned: tuple[Warned, ...] = ()  # what partners warn of, the newest last, bounded
     areas: tuple[Area, ...] = ()  # all published areas, as the directory lists them
     drafts: tuple[Draft, ...] = ()  # what persons are asked to look at, the newest last (warning/inbox.py)

@@ -12,6 +12,21 @@ from manara.records.columns import F8, I8, U1, U2, U8, Table, column
 from manara.records.released import COARSE, PRECISE, Rows, Terms
 
 
+class Concerned(msgspec.Struct, frozen=True, kw_only=True):
+    """A concern that an agreement with this partner lists (records/agreement.py: Concern); ``id`` "": a text alone."""
+
+    agreement: str
+    edition: int
+    text: str
+    text_ar: str = ""
+    id: str = ""
+    hazard: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    craft: tuple[str, ...] = ()
+    area: tuple[str, ...] = ()
+    since: int = 0
+
+
 class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One partner as the desk shows it. Counts are since the node's first step."""
 
@@ -32,6 +47,7 @@ class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     void: int = 0  # tracks that are told within a cell although they broadcast their place to everybody
     withheld: dict[str, int] = {}  # reason -> rows of the last tick
     refused: dict[str, int] = {}  # reason -> frames turned away
+    concerns: tuple[Concerned, ...] = ()  # of the agreements that stand between us
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):

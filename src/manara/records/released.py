@@ -153,6 +153,8 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     cell_m: int = 0
     delay_s: int = 0
     pedigree: tuple[str, ...] = ()  # who contributed, as far as the recipient may know; empty: not told
+    label: str = ""  # the marking in the recipient's own words (release/labels.py); "": not told
+    tlp: str = ""  # clear, green, amber, amber+strict, red; "": none
 
 
 class Head(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

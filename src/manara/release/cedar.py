@@ -17,7 +17,7 @@ from manara.records.reports import Domain, Kind
 from manara.release.limits import phase_allows
 
 S_NS = 1_000_000_000
-BOUNDS = ("phase", "domain", "area", "source", "expired", "onward", "purpose")
+BOUNDS = ("phase", "domain", "area", "source", "label", "expired", "onward", "purpose")
 PLAIN = ("sort", "domain", "craft", "originator", "sensitivity")
 _NAMED_ONLY = (Sort.COVERAGE, Sort.CAPABILITY, Sort.GAP)  # a permit without sorts does not speak of these
 _KINDS: Mapping[str, Any] = {"sort": Sort, "domain": Domain, "craft": Kind, "sensitivity": Sensitivity}
@@ -112,10 +112,21 @@ def _bounds(agreement: Agreement, known: Sequence[str] | None) -> dict[str, str]
         "domain": f"!({_known('domain', f'{_listed(agreement.domains)}.contains(context.domain)', True)})",
         "area": f"!{inside}" if agreement.areas else "false",
         "source": f"context.more_sources || (!context.sources.isEmpty() && !{foreign})",
+        "label": _unlabelled(agreement),
         "expired": "context.expires_in_ns < 0",
         "onward": f"context.foreign && !context.onward.contains({_text(agreement.recipient)})",
         "purpose": "context.purposes.isEmpty()",
     }
+
+
+def _unlabelled(agreement: Agreement) -> str:
+    """When a marking has no word over there; read from the document, not from the compiled bounds."""
+    table = agreement.labels
+    words = {"open": table.open, "limited": table.limited, "restricted": table.restricted, "closed": table.closed}
+    if not table.policy and not any(words.values()):
+        return "false"
+    there = [name for name, word in words.items() if word is not None]
+    return f"!({_known('sensitivity', f'{_listed(there)}.contains(context.sensitivity)', True)})"
 
 
 def context(marking: Marking, k: int, book: Codebook, phase: Phase, now_ns: int) -> dict[str, Any]:

@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manara.records.agreement import Agreement, Phase
-from manara.records.columns import I8, U4, U8
+from manara.records.columns import I8, U1, U4, U8
 from manara.records.identity import Space
 from manara.records.marking import Codebook, Marking, Strip
 from manara.records.particulars import Particulars
 from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
 from manara.records.reports import Domain
 from manara.records.tracks import Life, Tracks
-from manara.release import coarse, firsts, means, precise, pseudonyms
+from manara.release import coarse, firsts, labels, means, precise, pseudonyms
 from manara.release.adversary import Shadow
 from manara.release.never import may_fuse
 from manara.release.rules import Decisions, Denial, Program, decide
@@ -124,7 +124,7 @@ def fill(
     numbers = pseudonyms.advance(
         state.pseudonyms, secret, force.agreement.recipient, tracks.track_id, duties.pseudonym_s, now_ns
     )
-    tag = _tags(state, force, decided, allowed, book)
+    tag = _tags(state, force, decided, allowed, book, offer.marking.sensitivity)
     sources = _sources(force.agreement, offer.marking, book)
     told = precise.advance(state.precise, tracks, allowed, duties, numbers, now_ns, sources, tag, room=ROWS_MAX // 2)
     cells = coarse.advance(state.coarse, tracks, allowed, duties, numbers, now_ns, shadow, tag)
@@ -137,7 +137,7 @@ def fill(
     ]
 
     def tags(of: Decisions, which: NDArray[np.bool_]) -> U4:
-        return _tags(state, force, of, which, book)
+        return _tags(state, force, of, which, book, offer.means.marking.sensitivity)
 
     leaving += means.fill(state.means, force.program, offer.means, tags, secret, now_ns)
     terms, blocks = _framed(state, [one for one in leaving if len(one[1])])
@@ -226,7 +226,9 @@ def _sources(agreement: Agreement, marking: Marking, book: Codebook) -> U4:
     return bits
 
 
-def _tags(state: State, force: InForce, decided: Decisions, allowed: NDArray[np.bool_], book: Codebook) -> U4:
+def _tags(
+    state: State, force: InForce, decided: Decisions, allowed: NDArray[np.bool_], book: Codebook, sensitivity: U1
+) -> U4:
     """For each row the number of the terms under which it goes; 0xFFFFFFFF where it does not."""
     tag = np.full(len(allowed), 0xFFFFFFFF, np.uint32)
     pick = np.flatnonzero(allowed)
@@ -234,12 +236,13 @@ def _tags(state: State, force: InForce, decided: Decisions, allowed: NDArray[np.
         return tag
     duties = decided.obligations
     columns = (duties.purpose, duties.retention_s, duties.onward, duties.cell_m, duties.delay_s)
-    keys = np.column_stack([decided.matched[pick], *(one[pick].astype(np.uint64) for one in columns)])
+    level = sensitivity if labels.mapped(force.agreement) is not None else np.zeros_like(sensitivity)
+    keys = np.column_stack([decided.matched[pick], *(one[pick].astype(np.uint64) for one in (*columns, level))])
     first, back = _distinct(keys)
     own = () if may_fuse(force.agreement) else (force.agreement.releaser,)
     found = []
     for row in pick[first].tolist():
-        made = _terms(force.agreement, decided, row, book, own)
+        made = _terms(force.agreement, decided, row, book, own, int(level[row]))
         if made not in state.terms and len(state.terms) >= TERMS_KEPT:
             state.terms.clear()
         found.append(state.terms.setdefault(made, len(state.terms)))
@@ -254,10 +257,13 @@ def _distinct(keys: U8) -> tuple[I8, I8]:
     return first, back.reshape(-1)
 
 
-def _terms(agreement: Agreement, decided: Decisions, row: int, book: Codebook, own: tuple[str, ...]) -> Terms:
+def _terms(
+    agreement: Agreement, decided: Decisions, row: int, book: Codebook, own: tuple[str, ...], level: int
+) -> Terms:
     duties = decided.obligations
     matched = int(decided.matched[row, 0]) | int(decided.matched[row, 1]) << 64
     onward = int(duties.onward[row])
+    said = labels.of_level(agreement, level)
     return Terms(
         rules=tuple(rule.id for k, rule in enumerate(agreement.rules) if matched >> k & 1),
         purpose=int(duties.purpose[row]),
@@ -266,6 +272,8 @@ def _terms(agreement: Agreement, decided: Decisions, row: int, book: Codebook, o
         cell_m=int(duties.cell_m[row]),
         delay_s=int(duties.delay_s[row]),
         pedigree=own,
+        label=said.word if said else "",
+        tlp=said.tlp if said else "",
     )
 
 

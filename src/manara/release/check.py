@@ -11,6 +11,7 @@ import numpy as np
 from manara.records.agreement import Agreement, Phase
 from manara.records.columns import U8
 from manara.records.marking import Codebook
+from manara.release import labels
 from manara.release.conditions import DOMAINS, PURPOSES, Bools, Fault
 from manara.release.explain import DENIALS_EN
 from manara.release.limits import meetable
@@ -72,7 +73,12 @@ def check(
         _search(program, seen)
     full = programs[-1].space
     return Checked(
-        notes=(*_of_document(agreement), *_of_obligations(agreement), *_of_rules(agreement, seen)),
+        notes=(
+            *_of_document(agreement),
+            *_of_labels(agreement),
+            *_of_obligations(agreement),
+            *_of_rules(agreement, seen),
+        ),
         signatures={one.phase.name.lower(): one.space.size for one in programs},
         classes={axis.attribute: len(axis.values) for axis in full.axes},
     )
@@ -142,6 +148,13 @@ def _of_document(agreement: Agreement) -> Iterator[Fault]:
         yield Fault("", "sources", "no source is named: what any sensor contributed to is never released")
     if not agreement.purposes:
         yield Fault("", "purposes", "no purpose is named: nothing is ever released")
+
+
+def _of_labels(agreement: Agreement) -> Iterator[Fault]:
+    places = {rule.id: k for k, rule in enumerate(agreement.rules)}
+    for where, why in labels.unmapped(agreement):
+        rule = where.removeprefix("rules[].") if where.startswith("rules[].") else ""
+        yield Fault(rule, f"rules[{places[rule]}].when.sensitivity" if rule else where, why)
 
 
 def _of_obligations(agreement: Agreement) -> Iterator[Fault]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from manara.records.agreement import Agreement, Phase
 from manara.records.marking import Codebook, Obligations
-from manara.release import space
+from manara.release import concerns, space
 from manara.release.conditions import Bools, Fault
 from manara.release.cubes import places
 from manara.release.explain import DENIALS_EN
@@ -119,7 +119,10 @@ def diff(old: Agreement, new: Agreement, book: Codebook, *, overlaps: dict[str, 
 
 def _fields(old: Agreement, new: Agreement) -> Iterator[FieldChange]:
     rules = [{rule.id: rule for rule in one.rules} for one in (old, new)]
-    yield from _changed("", *(msgspec.structs.replace(one, rules=()) for one in (old, new)))
+    yield from _changed("", *(msgspec.structs.replace(one, rules=(), concerns=()) for one in (old, new)))
+    listed = [concerns.by_id(one) for one in (old, new)]
+    for name in [*listed[0], *(name for name in listed[1] if name not in listed[0])]:
+        yield from _changed(f"concerns.{name}", *(side.get(name) for side in listed))
     for name in [*rules[0], *(name for name in rules[1] if name not in rules[0])]:
         yield from _changed(f"rules.{name}", *(side.get(name) for side in rules))
 

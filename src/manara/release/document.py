@@ -19,7 +19,7 @@ from manara.records.agreement import RULES_MAX, Agreement, Rule
 from manara.records.directory import Directory, Person
 from manara.records.marking import Purpose, Sensitivity, Sort, Strip
 from manara.records.reports import Domain, Kind
-from manara.release import statements
+from manara.release import concerns, labels, statements
 from manara.release.phases import BOTH, phase_of
 from manara.release.statements import Refusal
 from manara.release.toml_lines import line_of, lines_of
@@ -182,7 +182,8 @@ def _wrong(table: Any, kind: Any, at: str) -> Iterator[Fault]:
         msgspec.convert(table, kind)
     except msgspec.ValidationError as fault:
         why, _, path = str(fault).partition(" - at `$")
-        if "unknown field" not in why or path.count(".") > 1 or "[" in path:
+        # What stands in a rule or at the top is told by _unknown, with the names that are known there.
+        if "unknown field" not in why or path.rstrip("`") not in ("", ".when"):
             yield Fault(0, _join(at, path.rstrip("`").lstrip(".")), why)
 
 
@@ -215,6 +216,8 @@ def _check(one: Agreement) -> Iterator[Fault]:
         yield Fault(0, "purposes", "is empty: then nothing could ever be released")
     yield from _known("domains", one.domains, DOMAINS.__contains__, ", ".join(sorted(DOMAINS)))
     yield from _bounds(one)
+    lists = (*concerns.faults(one, DOMAINS, CRAFT), *labels.faults(one))
+    yield from (Fault(0, where, why) for where, why in lists)
     yield from _signatories(one)
     yield from _rules(one)
 
@@ -317,6 +320,7 @@ def _strangers(one: Agreement, directory: Directory) -> Iterator[Fault]:
     ):
         for name in sorted(set(found) - known):
             yield Fault(0, where, f"{name} is not in the directory")
+    yield from (Fault(0, where, why) for where, why in concerns.strangers(one, areas))
     for place, rule in enumerate(one.rules):
         for where, found, known in (
             ("when.area", rule.when.area, areas),

@@ -24,6 +24,7 @@ DENIALS_EN = {
     Denial.AREA: "it is not within the areas of the agreement, or that is not known",
     Denial.NEVER: "nothing may reach this partner by any path",
     Denial.SOURCE: "a source contributed that this partner may not know of",
+    Denial.LABEL: "its marking has no word of this partner's, or is not known",
 }
 DENIALS_AR = {
     Denial.NONE: "يُتاح",
@@ -38,6 +39,7 @@ DENIALS_AR = {
     Denial.AREA: "موقعه خارج مناطق الاتفاق أو غير معروف",
     Denial.NEVER: "لا يجوز أن يصل شيء إلى هذا الشريك بأي طريق",
     Denial.SOURCE: "أسهم فيه مصدر لا يحق لهذا الشريك معرفته",
+    Denial.LABEL: "لا مقابل لوسمه عند هذا الشريك، أو وسمه غير معروف",
 }
 FIELDS_AR = {
     "sort": "النوع", "domain": "المجال", "craft": "صنف المركبة", "area": "المنطقة", "outside": "خارج المنطقة",

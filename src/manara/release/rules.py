@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from manara.records.agreement import RULES_MAX, Agreement, Phase, Rule
 from manara.records.columns import U1, U4, U8
 from manara.records.marking import ALL_PURPOSES, OWN, Codebook, Marking, Obligations
-from manara.release import space
+from manara.release import labels, space
 from manara.release.conditions import (
     DOMAINS,
     PHASES,
     PURPOSES,
+    SENSITIVITIES,
     SORTS,
     STRIPS,
     Bools,
@@ -60,9 +61,11 @@ class Denial(IntEnum):
     AREA = 9  # outside the agreement's areas
     NEVER = 10  # a partner that nothing may reach
     SOURCE = 11  # a source that the recipient may not know of
+    LABEL = 12  # its marking has no word over there
 
 
-BOUNDS = {Denial.NEVER: 16, Denial.PHASE: 8, Denial.DOMAIN: 1, Denial.AREA: 2, Denial.SOURCE: 4}  # in order of telling
+BOUNDS = {Denial.NEVER: 16, Denial.PHASE: 8, Denial.DOMAIN: 1, Denial.AREA: 2, Denial.SOURCE: 4, Denial.LABEL: 32}
+# In order of telling.
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +203,9 @@ def _bounds(agreement: Agreement, book: Codebook, phase: Phase, known: Sequence[
     ]
     if agreement.areas:
         made.append(of("area", agreement.areas, Denial.AREA, known_names("area", book)))
+    told = labels.mapped(agreement)
+    if told is not None:
+        made.append(of("sensitivity", told, Denial.LABEL, SENSITIVITIES))
     sorts, domains = phase_allows(phase) or ((), ())
     if sorts:
         made.append(of("sort", sorts, Denial.PHASE, SORTS))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manara.records.agreement import FOREVER_S, Agreement, Rule, When
+from manara.release import concerns, labels
 from manara.release.phases import ALLOWS, MOVES_AR, MOVES_EN, phase_name
 from manara.release.words import (
     EVERYTHING_AR,
@@ -99,10 +100,8 @@ def _bounds_en(one: Agreement) -> Iterator[str]:
         f"It is about what is {listed(one.domains, 'en', 'or')}." if one.domains else "It is about no domain at all."
     )
     yield f"It is about these areas only: {quoted(one.areas, 'en')}." if one.areas else "It is about every area."
-    if one.concerns:
-        yield f"Concerns that both sides have put on record: {'; '.join(f'“{said}”' for said in one.concerns)}."
-    else:
-        yield "No concerns have been put on record."
+    yield labels.sentence_en(one)
+    yield concerns.sentence_en(one)
 
 
 def _proof_en(one: Agreement) -> Iterator[str]:
@@ -259,11 +258,8 @@ def _bounds_ar(one: Agreement) -> Iterator[str]:
         yield "ليس للجهة المتلقية أن تعلم بأي مصدر: لم يُسمَّ هنا أي مصدر."
     yield f"يشمل ما هو {listed(one.domains, 'ar', 'or')}." if one.domains else "لا يشمل أي مجال."
     yield f"يشمل هذه المناطق فقط: {quoted(one.areas, 'ar')}." if one.areas else "يشمل كل المناطق."
-    if one.concerns:
-        concerns = "؛ ".join(f"«{isolated(said, 'ar')}»" for said in one.concerns)
-        yield f"شواغل سجّلها الطرفان: {concerns}."
-    else:
-        yield "لم تُسجَّل أي شواغل."
+    yield labels.sentence_ar(one)
+    yield concerns.sentence_ar(one)
 
 
 def _proof_ar(one: Agreement) -> Iterator[str]:

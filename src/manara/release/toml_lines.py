@@ -40,14 +40,16 @@ def lines_of(text: str) -> dict[str, int]:
 
 
 def line_of(lines: dict[str, int], where: str) -> int:
-    """The line of a field, or of the nearest table above it; 0 when it has none.
+    """The line of a field, else of the first thing in it, else of the nearest table above it; 0 when it has none.
 
-    >>> line_of({"rules[0]": 2, "rules[0].id": 3}, "rules[0].when.area")
-    2
+    >>> line_of({"rules[0]": 2, "rules[0].id": 3}, "rules[0].when.area"), line_of({"labels.open": 4}, "labels")
+    (2, 4)
     """
     while where:
         if where in lines:
             return lines[where]
+        if inside := [line for name, line in lines.items() if name.startswith(f"{where}.")]:
+            return min(inside)
         where = where[: max(where.rfind("."), where.rfind("["), 0)]
     return 0
 

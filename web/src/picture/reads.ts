@@ -17,6 +17,8 @@ export interface Properties {
   from: string[] // own, and ids of partners
   led_by: string
   undisclosed: boolean
+  labels?: { partner: string; word: string; tlp: string }[] // how partners marked it, in our own words
+  tlp?: string
   time: string
   age_s: number
   speed_mps: number | null
@@ -38,6 +40,31 @@ export interface Details extends Properties {
   particulars: Record<string, string | number>
   texts: { text: string; time: string }[]
   trail: [number, number, string][]
+  credibility: number // 1 to 6; 0: ours alone
+  reliability: Record<string, Reliability[]> // by partner, where the track is
+}
+
+export interface Reliability {
+  domain: string
+  area: string
+  letter: string
+  corroborated: number
+  refuted: number
+  mean: number
+  low: number
+  high: number
+}
+
+export interface Apart {
+  track_id: string
+  partner: string
+  why: string[]
+  since: string
+  lat: number | null
+  lon: number | null
+  kind: string
+  domain: string
+  identity: string
 }
 
 export interface Feature<P> {
@@ -109,6 +136,33 @@ export interface Partner {
   refused: Record<string, number>
   tracks: number
   regions: number
+  reliability: Reliability[]
+  apart: { tracks: number; whole: string }
+  concerns: Concern[]
+  added: Added | null // by the newest hour that was stepped again without it
+}
+
+export interface Added {
+  begin_ns: number
+  end_ns: number
+  detections: number
+  without: number
+  share: number | null
+  lead_s: number | null
+  surer: number | null
+}
+
+export interface Concern {
+  agreement: string
+  edition: number
+  id: string
+  text: string
+  text_ar: string
+  hazard: string[]
+  domain: string[]
+  craft: string[]
+  area: string[]
+  since: number
 }
 
 export interface Partners {
@@ -277,6 +331,15 @@ export const offer = (partner: string, track: string): Promise<boolean> =>
   post(`/api/handovers/offer/${encodeURIComponent(partner)}/${track}`)
 export const answer = (id: string, word: 'accept' | 'decline', reason: string): Promise<boolean> =>
   post(`/api/handovers/answer/${id}/${word}?reason=${encodeURIComponent(reason)}`)
+export const quarantine = async (): Promise<Apart[] | null> =>
+  present(await read<{ tracks: Apart[] }>('/api/quarantine'))?.tracks ?? null
+export async function rule(partner: string, act: 'release' | 'hold', track: string): Promise<void> {
+  try {
+    await fetch(`/api/quarantine/${encodeURIComponent(partner)}/${act}?track=${track}`, { method: 'POST' })
+  } catch {
+    // What stands is asked again within two seconds.
+  }
+}
 export const search = async (query: string): Promise<Properties[] | null> =>
   present(await read<{ found: Properties[] }>(`/api/search?q=${encodeURIComponent(query)}`))?.found ?? null
 export const table = async (sort: string, descending: boolean, limit: number): Promise<Table | null> =>

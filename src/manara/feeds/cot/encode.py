@@ -20,11 +20,14 @@ _TYPES = {Domain.AIR: "a-u-A", Domain.SEA: "a-u-S", Domain.LAND: "a-u-G"}
 _HEADER = b"<?xml version='1.0' encoding='UTF-8' standalone='yes'?>\n"
 
 
-def encode_tracks(tracks: Tracks, particulars: Mapping[int, Particulars], now_ns: int) -> list[bytes]:
-    """One XML event for each track with a position and a domain, each ready for a datagram or a stream."""
+def encode_tracks(tracks: Tracks, particulars: Mapping[int, Particulars], now_ns: int, tlp: str = "") -> list[bytes]:
+    """One XML event for each track with a position and a domain, each ready for a datagram or a stream.
+    ``tlp``: said in the remarks of each."""
     rows = range(len(tracks))
     return [
-        _event(tracks, i, particulars, now_ns) for i in rows if math.isfinite(tracks.lat_rad[i]) and tracks.domain[i]
+        _event(tracks, i, particulars, now_ns, tlp)
+        for i in rows
+        if math.isfinite(tracks.lat_rad[i]) and tracks.domain[i]
     ]
 
 
@@ -39,7 +42,7 @@ def uid(tracks: Tracks, i: int) -> str:
     return f"MANARA-{int(tracks.track_id[i]):016x}"
 
 
-def _event(tracks: Tracks, i: int, particulars: Mapping[int, Particulars], now_ns: int) -> bytes:
+def _event(tracks: Tracks, i: int, particulars: Mapping[int, Particulars], now_ns: int, tlp: str) -> bytes:
     said = particulars.get(int(tracks.identity[i]))
     cot_type = "a-u-A-M-F-Q" if tracks.kind[i] == Kind.UNMANNED_AIRCRAFT else _TYPES[Domain(int(tracks.domain[i]))]
     root = etree.Element(
@@ -69,6 +72,8 @@ def _event(tracks: Tracks, i: int, particulars: Mapping[int, Particulars], now_n
     etree.SubElement(detail, "track", speed=f"{speed:.2f}", course=f"{course:.1f}")
     if said and (said.name or said.callsign):
         etree.SubElement(detail, "contact", callsign=_printable(said.callsign or said.name))
+    if tlp:
+        etree.SubElement(detail, "remarks").text = f"TLP:{tlp.upper()}"
     return _HEADER + bytes(etree.tostring(root))
 
 

@@ -11,12 +11,14 @@ import numpy as np
 from manara.link import stage as link
 from manara.node.sources import SourceView
 from manara.picture import stage as picture
+from manara.picture.labels import WORD_MAX
 from manara.picture.partners import PartnerRows
 from manara.records.directory import Directory
 from manara.records.marking import UNKNOWN_BIT, Codebook
 from manara.records.partners import Warned
 from manara.records.released import DTYPES, WARNING, Rows, RowTable, Terms
 
+TLP = ("clear", "green", "amber", "amber+strict", "red")
 _BATCHES = ("batch", "warning")
 _SILENT = ("suspended", "warning_only")
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
@@ -82,6 +84,7 @@ def _rows(frame: link.Frame, view: SourceView, book: Codebook, squares: bool) ->
         ended=tables[RowTable.ENDED],
         fuse=frame.fuse,
         pedigree=told[precise["terms"]] if len(precise) else np.zeros(0, np.uint64),
+        labels=tuple((one.label[:WORD_MAX], one.tlp if one.tlp in TLP else "") for one in terms),
     )
 
 

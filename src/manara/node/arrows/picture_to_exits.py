@@ -46,7 +46,7 @@ def sends(
 
 
 def _encoded(one: ExitConfig, tracks: Tracks, shown: picture.Outbox, now_ns: int) -> list[bytes]:
-    return outgoing.encode(one.format, tracks, shown.particulars, now_ns, sac=one.sac, sic=one.sic)
+    return outgoing.encode(one.format, tracks, shown.particulars, now_ns, sac=one.sac, sic=one.sic, tlp=one.tlp)
 
 
 def dump(state: State) -> dict[str, Any]:

@@ -9,10 +9,13 @@ from manara.link import stage as link
 from manara.node.arrows import link_to_picture
 from manara.node.sources import SourceView
 from manara.picture import stage as picture
+from manara.records.confidence import Judge, Ruling
 from manara.records.config import NodeConfig
 from manara.records.directory import Directory
 from manara.records.marking import Codebook
 from manara.tracking import stage as tracking
+
+NOBODY = Judge()
 
 
 def inbox(
@@ -23,6 +26,8 @@ def inbox(
     book: Codebook,
     directory: Directory,
     config: NodeConfig,
+    judge: Judge = NOBODY,
+    rulings: tuple[Ruling, ...] = (),
 ) -> picture.Inbox:
     """What this view of the sources may know, and nothing else."""
     return picture.Inbox(
@@ -33,4 +38,6 @@ def inbox(
         partners=link_to_picture.rows(frames, view, book),
         recipient=book.partner(view.recipient) if view.recipient in book.partners else 0,
         warned=link_to_picture.warned(frames, directory, config.partner) if view.sources is None else (),
+        judge=judge,
+        rulings=rulings,
     )

@@ -10,6 +10,7 @@ from manara.feeds import stage as feeds
 from manara.ledger import stage as ledger
 from manara.link import stage as link
 from manara.node.arrows import register_to_release
+from manara.node.arrows.release_to_concerns import concerned
 from manara.node.names import name_of
 from manara.node.sources import SourceView
 from manara.picture import means
@@ -68,6 +69,11 @@ def views(
         ),
         areas=shared.release.directory.areas,
         partners=_partners(shared, now_ns),
+        reliability=seen.reliability,
+        credibility=seen.credibility,
+        apart=seen.apart,
+        labels=seen.labels,
+        whole=seen.whole,
         reading={name: one.next for name, one in shared.link.reading.items()},
         signed=dict(shared.link.answered),
         cut=dict(shared.ledger.cut),
@@ -107,4 +113,5 @@ def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
         void=released.counts.void.get(known.id, 0),
         withheld=dict(released.counts.withheld.get(known.id, {})),
         refused=piece.refused,
+        concerns=tuple(concerned(released, known.id)),
     )
