@@ -9,7 +9,7 @@ ARGS ?=
 MANARA_DATA ?= $(shell [ -d ../shared/data ] && cd ../shared/data && pwd)
 export MANARA_DATA
 
-.PHONY: help demo test install journeys soak bench lint lint-rules lint-form lint-types clean
+.PHONY: help demo test install journeys soak bench bundle lint lint-rules lint-form lint-types clean
 
 help:  ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,9 @@ soak: install  ## the long form of everything
 
 bench: install  ## figures into bench/results
 	$(BIN)/python bench/run.py $(ARGS)
+
+bundle: install  ## one file in dist/ for a machine without a network
+	$(BIN)/python tools/bundle.py
 
 install: .venv/installed src/manara/desk/static/index.html .venv/warm  ## .venv/bin/manara, the web page, the kernels
 
