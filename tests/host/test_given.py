@@ -169,7 +169,11 @@ def test_warnings_under_rule_0_are_an_area_a_danger_and_five_minutes(log, stream
     (one,) = stream.given().warned
     assert (one.area, one.hazard, one.severity, one.received_ns) == ("belora-waters", 2, 3, T0 + S)
     assert one.window_ns % (300 * S) == 0
-    for second in range(2, 40):
+    log.tell(61, block(RowTable.WARNING, rows), kind="warning", terms=(Terms(("rule 0",), 511, 0),))
+    (again,) = stream.given().warned
+    assert again == msgspec.structs.replace(one, received_ns=T0 + 61 * S), "said again it stands once"
+    for second in range(62, 100):
+        rows["area"] = f"area-{second}".encode()
         log.tell(second, block(RowTable.WARNING, rows), kind="warning", terms=(Terms(("rule 0",), 511, 0),))
     assert len(stream.given().warned) == given.WARNED_MAX
 

@@ -96,9 +96,16 @@ class Stream:
         for row in found.tables.get(RowTable.NAMES, ()):
             self._names[int(row["track"])] = (_text(row["name"]), _text(row["callsign"]))
         for row in found.tables.get(RowTable.WARNING, ()):
-            self._warned.append(self._warning(row, int(head.time_ns)))
+            self._warn(self._warning(row, int(head.time_ns)))
         if RowTable.ENDED in found.tables:
             self._precise.end(found.tables[RowTable.ENDED]["track"])
+
+    def _warn(self, one: Warned) -> None:
+        """What is said again, each minute, stands once."""
+        again = [told for told in self._warned if msgspec.structs.replace(told, received_ns=one.received_ns) == one]
+        for told in again:
+            self._warned.remove(told)
+        self._warned.append(one)
 
     def _warning(self, row: Any, told_ns: int) -> Warned:
         return Warned(
