@@ -234,7 +234,7 @@ def test_a_rule_takes_out_what_it_strips_coarsens_the_place_and_never_the_caveat
     made, book = program(told, cell_m=16_000, strip=("names", "kinematics", "kind"))
     areas = picture_to_release.corners(told.made.directory)
     offer = register_to_release.means(told["arvena"].views.capability, book, areas, told["arvena"].now_ns)
-    told_rows = means.fill(means.init(), made, offer, lambda d, a: np.zeros(len(a), np.uint32), b"s", 5 * SECOND_NS)
+    told_rows = means.fill(means.init(), made, offer, lambda d, a, m: np.zeros(len(a), np.uint32), b"s", 5 * SECOND_NS)
     row = next(r for r in told_rows[0][1] if r["id"] == b"boat-1")
     assert (row["name"], row["owner"], row["form"], row["persons"], row["reach_m"]) == (b"", b"", 0, 0, 0)
     assert row["caveat"] == CANARY.encode()
@@ -253,7 +253,7 @@ def test_a_delay_is_kept_and_a_tick_tells_a_bounded_number(told):
     offer = register_to_release.means(stand, book, areas, SECOND_NS)
     state, sizes = means.init(), []
     for second in (1, 60, 61, 62, 63, 64):
-        out = means.fill(state, made, offer, lambda d, a: np.zeros(len(a), np.uint32), b"s", second * SECOND_NS)
+        out = means.fill(state, made, offer, lambda d, a, m: np.zeros(len(a), np.uint32), b"s", second * SECOND_NS)
         sizes.append(len(out[0][1]) if out else 0)
     assert sizes == [0, 0, 4, 4, 3, 0]
 

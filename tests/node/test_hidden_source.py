@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from tests.doubles.two_nodes import Sea, Two
 
+from manara.records.released import RowTable
+
 HIDDEN = "coast-arvena"  # a radar that the agreement does not name
 SECONDS = 90  # the view warms up for sixty
 
@@ -13,6 +15,11 @@ SECONDS = 90  # the view warms up for sixty
 @pytest.fixture(scope="module")
 def sea():
     return Sea()
+
+
+def tables(two: Two) -> set[int]:
+    """Which tables the stream holds rows of."""
+    return {block.table for one in two["arvena"].sent["arvena>belora"] for block in one.blocks}
 
 
 def released(two: Two, without: str = "") -> list[tuple[bytes, tuple[bytes, ...]]]:
@@ -30,6 +37,7 @@ def test_row_8_a_hidden_source_changes_no_byte_of_a_release(sea, tmp_path):
     two = Two(tmp_path, sea)
     with_it = released(two)
     assert two["arvena"].views.tracks.sources.any()
+    assert {RowTable.PRECISE, RowTable.COVERAGE} <= tables(two), "coverage is told beside the tracks"
 
     def silent(config):
         return config

@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.static_files import create_static_files_router
 
 from manara.desk import capability as register
+from manara.desk import coverage as covered
 from manara.desk import drafts as inbox
 from manara.desk import given as stream
 from manara.desk import handovers as handing
@@ -118,7 +119,7 @@ def _sharing(source: Source) -> list[Any]:
     return [
         _partners(source),
         _given(source),
-        _capability(source),
+        *_capability(source),
         *_drafts(source),
         *_handovers(source),
         *_quarantine(source),
@@ -134,12 +135,19 @@ def _partners(source: Source) -> Any:
     return partners
 
 
-def _capability(source: Source) -> Any:
+def _capability(source: Source) -> list[Any]:
     @get("/api/capability", sync_to_thread=False)
     def capability() -> Plain:
         return register.capability(source.views())
 
-    return capability
+    @get("/api/coverage", sync_to_thread=True, media_type="application/geo+json")
+    def coverage(domain: Query = "sea", band: Query = "low", size: Query = "large") -> Plain:
+        plain = covered.coverage(source.views(), domain, band, size)
+        if plain is None:
+            raise NotFoundException(detail="no such layer of coverage")
+        return plain
+
+    return [capability, coverage]
 
 
 def _given(source: Source) -> Any:

@@ -15,13 +15,31 @@ import numpy as np
 from manara.node.names import name_of
 from manara.picture import means
 from manara.picture import stage as picture
-from manara.records.columns import U4
+from manara.records.columns import U4, U8
 from manara.records.config import NodeConfig
+from manara.records.coverage import Cover, Joined
+from manara.release.means import Means
+from manara.tracking import measured
 from manara.tracking import stage as tracking
+from manara.tracking.coverage import Observer
 
 VIEWS_MAX = 8  # distinct views beside the node's own; further agreements withhold
 WARM_NS = 60_000_000_000
 OWN = "own"  # the view that holds every source: the node's own picture
+
+
+@dataclass(frozen=True, eq=False)
+class Surveyed:
+    """What a view covers, and of what it was counted: who was up, what partners told (by revision), cells of interest,
+    and until when it stands by itself."""
+
+    up: tuple[Observer, ...]
+    revision: int
+    interest: U8
+    until_ns: int
+    own: Cover
+    joined: Joined
+    found_ns: int = 0  # when what was measured was last looked at
 
 
 @dataclass
@@ -37,6 +55,10 @@ class SourceView:
     tracking: tracking.State
     picture: picture.State
     means: means.State = field(default_factory=means.init)
+    measured: dict[str, measured.Radar] = field(default_factory=dict)  # by the sensor's name
+    heard_ns: dict[int, int] = field(default_factory=dict)  # source -> when it last said anything
+    surveyed: Surveyed | None = None  # counted anew from the rest
+    beside: tuple[Surveyed, tuple[str, ...], Means] | None = None  # what is offered of it, the same
     known: dict[int, bool] = field(default_factory=dict)  # source -> is it in the view
 
     def warm(self, now_ns: int) -> bool:
@@ -126,6 +148,8 @@ def _dump(one: SourceView) -> dict[str, Any]:
         "tracking": tracking.dump(one.tracking),
         "picture": picture.dump(one.picture),
         "means": means.dump(one.means),
+        "measured": measured.dump(one.measured),
+        "heard_ns": np.array(list(one.heard_ns.items()), np.int64).reshape(-1, 2),
     }
 
 
@@ -144,4 +168,6 @@ def _load(plain: Mapping[str, Any]) -> SourceView:
         tracking=tracking.load(plain["tracking"]),
         picture=picture.load(plain["picture"]),
         means=means.load(plain["means"]) if "means" in plain else means.init(),
+        measured=measured.load(plain.get("measured", ())),
+        heard_ns={int(source): int(at_ns) for source, at_ns in plain.get("heard_ns", ())},
     )

@@ -25,7 +25,9 @@ from manara.node.arrows import (
     picture_to_handover,
     picture_to_release,
     picture_to_warning,
+    register_to_release,
     release_to_ledger,
+    to_coverage,
     to_picture,
     to_views,
     warning_to_release,
@@ -55,10 +57,12 @@ def step(state: State, inputs: tuple[Input, ...], now_ns: int) -> Stepped[State]
     book = picture_to_release.codebook(state.config, state.release.directory)
 
     rows = feeds_to_tracking.rows(heard)
+    stand = register_to_release.entries(state.release, state.config, now_ns)
     shown = {}
     for view in state.held.views.values():
         link_to_picture.recall(view.picture, came, book)
         link_to_means.take(view, came, book)
+        to_coverage.survey(view, rows, heard, stand, book, state.release.directory, state.config, now_ns)
         tracked = tracking.advance(view.tracking, feeds_to_tracking.seen(rows, view, state.config), now_ns)
         judge = judging.judge(tracked, view, state.release.directory, state.config, now_ns)
         ruled = judging.rulings(inputs, book)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from manara.picture import coverage
 from manara.records.capability import FORM_WORDS, KIND_WORDS, REGISTER_MAX, Availability, Entry
 from manara.records.columns import U8
 from manara.records.released import Rows, Terms
@@ -34,13 +35,19 @@ class MeansRows:
     told_ns: int
     terms: tuple[Terms, ...]
     capability: Rows
+    cover: Rows
+    gaps: Rows
 
 
 @dataclass
 class State:
-    """Of one source view: by the partner's place, then its number for the entry."""
+    """Of one source view, by the partner's place: entries by their number; cells of coverage and of the partner's own
+    gaps (picture/coverage.py: TOLD). ``revision`` grows with each change of coverage."""
 
     register: dict[int, dict[int, Entry]] = field(default_factory=dict)
+    cover: dict[int, Rows] = field(default_factory=dict)
+    gaps: dict[int, Rows] = field(default_factory=dict)
+    revision: int = 0
     crowded: int = 0  # entries for which there was no room
 
 
@@ -62,6 +69,11 @@ def take(state: State, came: Sequence[MeansRows]) -> None:
                 state.crowded += 1
                 continue
             held[number] = _entry(row, one)
+        for table, rows in ((state.cover, one.cover), (state.gaps, one.gaps)):
+            if len(rows):
+                before = table.get(one.partner, np.zeros(0, coverage.TOLD))
+                table[one.partner] = coverage.take(before, rows, one.terms, one.received_ns)
+                state.revision += 1
 
 
 def _entry(row: np.void, of: MeansRows) -> Entry:
@@ -97,6 +109,15 @@ def _entry(row: np.void, of: MeansRows) -> Entry:
 def silence(state: State, partner: int) -> None:
     """The partner tells nothing any more: what it told goes at once."""
     state.register.pop(partner, None)
+    _forget(state, partner, None)
+
+
+def _forget(state: State, partner: int, numbers: U8 | None) -> None:
+    for table in (state.cover, state.gaps):
+        if partner in table:
+            kept = table[partner]
+            table[partner] = kept[:0] if numbers is None else kept[~np.isin(kept["key"], numbers)]
+            state.revision += 1
 
 
 def drop(state: State, partner: int, numbers: U8 | None) -> None:
@@ -104,6 +125,7 @@ def drop(state: State, partner: int, numbers: U8 | None) -> None:
     held = state.register.get(partner, {})
     for number in list(held) if numbers is None else numbers.tolist():
         held.pop(number, None)
+    _forget(state, partner, numbers)
 
 
 def shown(state: State, now_ns: int) -> tuple[Entry, ...]:
@@ -117,10 +139,20 @@ def shown(state: State, now_ns: int) -> tuple[Entry, ...]:
 def dump(state: State) -> dict[str, Any]:
     """Plain values."""
     register = [[place, list(held.values())] for place, held in state.register.items()]
-    return {"register": msgspec.msgpack.encode(register), "crowded": state.crowded}
+    cells = [{str(place): _bytes(rows) for place, rows in table.items()} for table in (state.cover, state.gaps)]
+    return {"register": msgspec.msgpack.encode(register), "crowded": state.crowded, "cover": cells[0], "gaps": cells[1]}
+
+
+def _bytes(rows: Rows) -> Any:
+    return np.frombuffer(rows.tobytes(), np.uint8).copy()
 
 
 def load(plain: Mapping[str, Any]) -> State:
     """Take what ``dump`` gave."""
     register = msgspec.msgpack.decode(plain["register"], type=list[tuple[int, list[Entry]]])
-    return State({place: {one.number: one for one in some} for place, some in register}, plain["crowded"])
+    cover, gaps = (
+        {int(k): np.frombuffer(np.asarray(v, np.uint8).tobytes(), coverage.TOLD).copy() for k, v in table.items()}
+        for table in (plain.get("cover", {}), plain.get("gaps", {}))
+    )
+    entries = {place: {one.number: one for one in some} for place, some in register}
+    return State(entries, cover, gaps, crowded=plain["crowded"])

@@ -45,6 +45,7 @@ class Cover(Table):
     domain: U1 = column("u1")  # reports.Domain: AIR, SEA
     levels: U4 = column("u4")  # 0 to 3 for each layer
     counts: U4 = column("u4")  # sensors for each layer, 3: three or more, 0 beside a level: not told
+    sources: U8 = column("u8")  # sources of the codebook that contributed (of our own only)
 
 
 @dataclass(frozen=True, eq=False)

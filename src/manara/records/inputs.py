@@ -12,11 +12,12 @@ from manara.records.agreement import Agreement
 from manara.records.capability import Entry as Capable
 from manara.records.columns import F8, I8, U1, U8
 from manara.records.confidence import Apart, Reliability
+from manara.records.coverage import Joined
 from manara.records.directory import Area
 from manara.records.handovers import Handovers
 from manara.records.particulars import Particulars, SafetyText, SensorStatus
 from manara.records.partners import PartnerStatus, Regions, Warned
-from manara.records.released import Block, Entry, Terms
+from manara.records.released import Block, Entry, Rows, Terms
 from manara.records.sensors import FeedHealth, Registration
 from manara.records.tracks import Tracks
 from manara.records.warnings import Draft
@@ -324,6 +325,8 @@ class Views:
     areas: tuple[Area, ...] = ()  # all published areas, as the directory lists them
     drafts: tuple[Draft, ...] = ()  # what persons are asked to look at, the newest last (warning/inbox.py)
     capability: tuple[Capable, ...] = ()  # the register: our own entries, then what partners told of theirs
+    coverage: Joined | None = None  # what we and our partners cover, and cells of our own areas that nobody does
+    told_gaps: Mapping[int, Rows] = field(default_factory=dict)  # place of a partner -> its gaps (picture/coverage.py)
     reading: Mapping[str, int] = field(default_factory=dict)  # partners' streams -> the offset wanted next
     signed: Mapping[str, int] = field(default_factory=dict)  # our streams -> entries signed for by their recipient
     cut: Mapping[str, int] = field(default_factory=dict)  # our streams -> rows before this place are not given any more

@@ -136,8 +136,8 @@ def fill(
         (RowTable.NAMES, *named),
     ]
 
-    def tags(of: Decisions, which: NDArray[np.bool_]) -> U4:
-        return _tags(state, force, of, which, book, offer.means.marking.sensitivity)
+    def tags(of: Decisions, which: NDArray[np.bool_], marked: Marking) -> U4:
+        return _tags(state, force, of, which, book, marked.sensitivity)
 
     leaving += means.fill(state.means, force.program, offer.means, tags, secret, now_ns)
     terms, blocks = _framed(state, [one for one in leaving if len(one[1])])

@@ -11,7 +11,7 @@ caveat goes wherever the entry goes: no rule strips it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from manara.kernels import grid
 from manara.records.capability import FORM_WORDS, KIND_WORDS, Entry
-from manara.records.columns import U4, U8
+from manara.records.columns import U8
+from manara.records.coverage import Cover
 from manara.records.marking import Marking, Strip
 from manara.records.released import CAPABILITY, Rows, RowTable
-from manara.release import listing
+from manara.release import covering, listing
 from manara.release.coarse import tiers
 from manara.release.conditions import DOMAINS
+from manara.release.covering import Leaving, Tags
 from manara.release.rules import Decisions, Program, decide
 
 NS = 1_000_000_000
@@ -33,16 +35,18 @@ ROOM = 4  # entries told in one tick: a frame's size must not jump when many cha
 RENEW_NS = 600 * NS
 STANDS_NS = 3_600 * NS  # what is not renewed for so long vanishes at the recipient
 
-Leaving = tuple[RowTable, Rows, U8, U4]
-Tags = Callable[[Decisions, NDArray[np.bool_]], U4]
-
 
 @dataclass(frozen=True, eq=False)
 class Means:
-    """What a view holds for release beside tracks: the register, with its marking."""
+    """What a view holds for release beside tracks, each with its marking: the register, what the view's sensors cover,
+    and for each cell of interest how many cover it (picture/coverage.py: gaps)."""
 
     entries: tuple[Entry, ...] = ()
     marking: Marking = field(default_factory=lambda: Marking.blank(0))
+    cover: Cover = field(default_factory=lambda: Cover.blank(0))
+    cover_marking: Marking = field(default_factory=lambda: Marking.blank(0))
+    gaps: Cover = field(default_factory=lambda: Cover.blank(0))
+    gap_marking: Marking = field(default_factory=lambda: Marking.blank(0))
 
 
 @dataclass
@@ -50,6 +54,8 @@ class State:
     """Of one recipient."""
 
     register: listing.Listing = field(default_factory=listing.init)
+    cover: covering.State = field(default_factory=covering.init)
+    gaps: covering.State = field(default_factory=covering.init)
 
 
 def init() -> State:
@@ -59,24 +65,36 @@ def init() -> State:
 
 def silence(state: State) -> None:
     """A suspension: the recipient drops all of it by itself, and what comes after begins anew."""
-    state.register = listing.init()
+    state.register, state.cover, state.gaps = listing.init(), covering.init(), covering.init()
 
 
 def hold_back(state: State, by_ns: int) -> None:
     """What waits, waits so much longer."""
-    listing.hold_back(state.register, by_ns)
+    for one in (state.register, state.cover.told, state.gaps.told):
+        listing.hold_back(one, by_ns)
 
 
 def keys(state: State) -> U8:
     """The recipient's numbers for what stands there: a recall may name them."""
-    return listing.keys(state.register)
+    return np.concatenate([listing.keys(one) for one in (state.register, state.cover.told, state.gaps.told)])
 
 
 def fill(state: State, program: Program, offer: Means, tags: Tags, secret: bytes, now_ns: int) -> list[Leaving]:
     """What leaves at this tick. ``tags``: gives the number of the terms under which each row goes."""
+    cells = (offer.cover, offer.cover_marking), (offer.gaps, offer.gap_marking)
+    return [
+        *_register(state, program, offer, tags, secret, now_ns),
+        *covering.fill(state.cover, program, *cells[0], tags, now_ns, RowTable.COVERAGE),
+        *covering.fill(state.gaps, program, *cells[1], tags, now_ns, RowTable.GAP),
+    ]
+
+
+def _register(state: State, program: Program, offer: Means, tags: Tags, secret: bytes, now_ns: int) -> list[Leaving]:
+    if not offer.entries and not len(state.register.known):
+        return []
     decided = decide(program, offer.marking, now_ns)
     allowed = decided.allowed & (offer.marking.originator != program.recipient)
-    tag = tags(decided, allowed)
+    tag = tags(decided, allowed, offer.marking)
     pick = np.flatnonzero(allowed)
     rows = _rows([offer.entries[k] for k in pick.tolist()], decided, pick)
     rows["number"] = numbers([offer.entries[k].id for k in pick.tolist()], program.agreement.recipient, secret)
@@ -150,9 +168,12 @@ def _cut(text: str, most: int) -> bytes:
 
 def dump(state: State) -> dict[str, Any]:
     """Plain values."""
-    return {"register": listing.dump(state.register)}
+    cells = {"cover": covering.dump(state.cover), "gaps": covering.dump(state.gaps)}
+    return {"register": listing.dump(state.register), **cells}
 
 
 def load(plain: dict[str, Any]) -> State:
     """Take what ``dump`` gave."""
-    return State(listing.load(plain["register"]))
+    if "cover" not in plain:  # written before there was coverage
+        return State(listing.load(plain["register"]))
+    return State(listing.load(plain["register"]), covering.load(plain["cover"]), covering.load(plain["gaps"]))

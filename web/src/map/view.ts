@@ -9,6 +9,7 @@ import { latitudeDeg, mercatorX, mercatorY, nearest } from '../picture/place.ts'
 import { trails } from '../picture/reads.ts'
 import { regionAt } from '../picture/shares.ts'
 import { ground, style } from './base.ts'
+import { addCoverage, drawCoverage } from './coverage.ts'
 import { Overlay } from './overlay.ts'
 import { extent, places } from './places.ts'
 import { addGiven, drawGiven, givenAt } from './given.ts'
@@ -67,12 +68,14 @@ export class View {
   private listen(): void {
     const { map } = this
     map.on('style.load', () => {
+      addCoverage(map)
       addRegions(map)
       map.addLayer(this.symbols)
       addGiven(map)
       void this.open(desk.config?.land ?? null)
       this.frame()
       this.squares()
+      this.cover()
     })
     map.on('render', () => {
       this.overlay.draw()
@@ -150,6 +153,11 @@ export class View {
     if (!this.map.getLayer('tracks')) return
     drawGiven(this.map, eyes.partner ? (eyes.given?.features ?? []) : null, eyes.chosen)
     this.map.triggerRepaint()
+  }
+
+  // Another layer of coverage, or none.
+  cover(): void {
+    if (this.map.getLayer('tracks')) drawCoverage(this.map)
   }
 
   async askTrails(): Promise<void> {

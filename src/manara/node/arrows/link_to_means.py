@@ -40,4 +40,6 @@ def _rows(frame: link.Frame, place: int, view: SourceView) -> MeansRows:
         told_ns=heads.time_ns(frame.head),
         terms=terms,
         capability=link_to_picture.kept(frame.rows.tables, RowTable.CAPABILITY, goes),
+        cover=link_to_picture.kept(frame.rows.tables, RowTable.COVERAGE, goes),
+        gaps=link_to_picture.kept(frame.rows.tables, RowTable.GAP, goes),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from manara.kernels.membership import area_bits
 from manara.ledger import stage as ledger
 from manara.link import stage as link
-from manara.node.arrows import register_to_release
+from manara.node.arrows import register_to_release, to_coverage
 from manara.node.names import name_of
 from manara.node.sources import OWN as OWN_VIEW
 from manara.node.sources import Held
@@ -79,7 +79,8 @@ def offered(
         if view.name != OWN_VIEW:
             tracked, seen = shown[view.name]
             marked = marking(seen, tracked.sources, book, areas, config)
-            offers[view.name] = Offer(seen.tracks, marked, seen.particulars, view.warm(now_ns), register)
+            beside = to_coverage.means(register, view, book, areas, config, now_ns)
+            offers[view.name] = Offer(seen.tracks, marked, seen.particulars, view.warm(now_ns), beside)
     return release.Offered(
         offers=offers,
         dangers=dangers,

@@ -67,6 +67,8 @@ def views(
             *register_to_release.entries(shared.release, config, now_ns),
             *means.shown(shared.own.means, now_ns),
         ),
+        coverage=shared.own.surveyed.joined if shared.own.surveyed else None,
+        told_gaps=dict(shared.own.means.gaps),
         areas=shared.release.directory.areas,
         partners=_partners(shared, now_ns),
         reliability=seen.reliability,
