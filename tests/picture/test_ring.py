@@ -58,7 +58,7 @@ RING = ((A, C), (C, B), (B, A))
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_word_that_comes_back_round_a_ring_makes_nobody_surer(told):
+def test_threat_12_a_word_that_comes_back_round_a_ring_makes_nobody_surer(told):
     """A sees, C and B pass on: A ─▶ C ─▶ B ─▶ A, 80 s. A's picture is never surer than A's own track, the others
     never surer than A was."""
     nodes = {k: stage.init() for k in (A, C, B)}
