@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from manara.cli import main
 from manara.host import directory as files
-from manara.host.sharing import log_name, witness_name
+from manara.host.log_names import log_name, witness_name
 from manara.ledger import checkpoint, cosign, note, tree
 from manara.records.directory import Directory, Partner
 

@@ -76,6 +76,12 @@ class Noted:
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         self.evidence.append((partner, last, refusal))
 
+    def epoch(self, partner: str) -> int:
+        return 1
+
+    def begun(self, partner: str, envelope: bytes) -> str:
+        return "not here"
+
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
         first = answer.deliveries[0].offset
         self.kept.append((answer.stream, first, b""))

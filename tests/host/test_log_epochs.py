@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import random
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.doubles.a_log import ORIGIN, all_of, an_entry, plain, proves, publish, store
+from tests.doubles.faulty_disk import PowerCut
 from tests.doubles.key_disk import KeyDisk
 
 from manara.host.keys import FileSigner
 from manara.host.log_store import LogStore, MustNotSign
-from manara.ledger import checkpoint, note
+from manara.ledger import checkpoint, note, places
 from manara.node.durable.disk import DiskError
 from manara.records.directory import Directory, Person
+from manara.records.released import Entry
 from manara.release import statements
 
 
@@ -113,29 +117,99 @@ def epoch_envelope(signers: list[FileSigner], partner: str, **changed: object) -
     return statements.envelope(text, signed)
 
 
+FIRST = places.first_place(2)
+
+
 def test_two_persons_begin_a_new_epoch_that_names_the_old_head():
     log, old = lived_on()
-    old.behind(log.checkpoint())
     signers, directory = persons("arvena")
     root = log.root.hex()
+    envelope = epoch_envelope(signers, "arvena", old_root=root)
+    assert "must begin anew" in old.begin_epoch(envelope, directory), "nothing has shown yet that it is behind"
+    old.behind(log.checkpoint())
     assert "Two persons" in old.begin_epoch(epoch_envelope(signers[:1], "arvena", old_root=root), directory)
     assert "name the old head" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root="00" * 32), directory)
-    assert "epoch 2 would" in old.begin_epoch(epoch_envelope(signers, "arvena", old_root=root, epoch=3), directory)
+    assert "name the old head" in old.begin_epoch(
+        epoch_envelope(signers, "arvena", old_size="1", old_root=root), directory
+    )
+    for wrong in (1, 0, 5_000, -3):
+        assert "cannot follow" in old.begin_epoch(
+            epoch_envelope(signers, "arvena", old_root=root, epoch=wrong), directory
+        )
     foreign_signers, foreign = persons("belora")
     assert "Two persons" in old.begin_epoch(epoch_envelope(foreign_signers, "belora", old_root=root), foreign)
+    stolen = epoch_envelope(foreign_signers, "arvena", old_root=root)
+    assert old.begin_epoch(stolen, directory) == "The key is not the one that the directory gives for arvena.0."
     assert old.begin_epoch(b"nonsense", directory).startswith("Not a statement")
-    envelope = epoch_envelope(signers, "arvena", old_root=root)
+    with pytest.raises(MustNotSign):
+        publish(old, 1)
     assert old.begin_epoch(envelope, directory) == ""
-    done = old.publish(5, 900, [an_entry("arvena>belora", 2, [1])])  # place 1 was given before the copy was restored
+    assert old.begin_epoch(envelope, directory) == "", "the same again, after a crash, changes nothing"
+    done = old.publish(5, 900, [an_entry("arvena>belora", FIRST, [1])])
     assert (done.leaf, done.size) == (0, 1)
     for one in (old, store(old._disk)):
         assert one.origin == f"{ORIGIN}/epoch-2"
-        assert one._segments.all[0].header.statement == envelope
-        found = one.read("arvena>belora", 2, 5, 1 << 20)
-        assert [d.offset for d in found] == [2]
+        assert (one.statement, one.halted) == (envelope, "")
+        found = one.read("arvena>belora", FIRST, 5, 1 << 20)
+        assert [d.offset for d in found] == [FIRST]
         assert proves(one, found[0]) == ""
-        assert one.heads() == {"arvena>belora": 3, "arvena>corvia": 1, "arvena": 1}
+        assert one.heads() == {"arvena>belora": FIRST + 1, "arvena>corvia": FIRST, "arvena": FIRST}
         assert one.behind(log.checkpoint()) == "", "the old log is another log now"
+
+
+def test_what_halted_a_log_halts_it_after_a_restart_without_any_witness():
+    log, old = lived_on()
+    old.behind(log.checkpoint())
+    again = store(old._disk)
+    assert "2 leaves" in again.halted
+    with pytest.raises(MustNotSign, match="manara ledger epoch"):
+        publish(again, 1)
+    signers, directory = persons("arvena")
+    assert again.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
+    assert store(old._disk).halted == ""
+
+
+def test_a_backup_from_before_an_epoch_is_behind_that_epoch_too():
+    log, old = lived_on()
+    backup = restored(old._disk)
+    signers, directory = persons("arvena")
+    old.behind(log.checkpoint())
+    assert old.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
+    old.publish(5, 900, [an_entry("arvena>belora", FIRST, [1])])
+    again = store(backup)
+    assert "later epoch" in again.behind(old.checkpoint())
+    assert "later epoch" in again.behind(log.checkpoint()), "an earlier head changes nothing"
+    named = {"origin": old.origin, "epoch": 3, "old_size": "1", "old_root": old.root.hex()}
+    assert "name the old head" in again.begin_epoch(
+        epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory
+    )
+    assert again.begin_epoch(epoch_envelope(signers, "arvena", **named), directory) == ""
+    assert again.origin == f"{ORIGIN}/epoch-3"
+    assert again.heads()["arvena"] == places.first_place(3)
+
+
+def test_a_power_cut_while_an_epoch_begins_leaves_the_old_halt_or_the_new_epoch():
+    log, old = lived_on()
+    old.behind(log.checkpoint())
+    signers, directory = persons("arvena")
+    envelope = epoch_envelope(signers, "arvena", old_root=log.root.hex())
+    seen = set()
+    for at in range(12):
+        disk = restored(old._disk)
+        one = store(disk)
+        disk.cut_at = disk.operations + 1 + at
+        with contextlib.suppress(PowerCut):
+            assert one.begin_epoch(envelope, directory) == ""
+        disk.power_on()
+        back = store(disk)
+        seen.add(back.epoch)
+        if back.epoch == 1:
+            assert "2 leaves" in back.halted
+            with pytest.raises(MustNotSign):
+                publish(back, 1)
+            assert back.begin_epoch(envelope, directory) == ""
+        assert back.publish(5, 900, [an_entry("arvena>belora", FIRST, [1])]).leaf == 0
+    assert seen == {1, 2}
 
 
 def test_what_persons_name_is_the_newest_head_that_any_witness_shows():
@@ -151,23 +225,49 @@ def test_what_persons_name_is_the_newest_head_that_any_witness_shows():
     signers, directory = persons("arvena")
     named = epoch_envelope(signers, "arvena", old_size="4", old_root=log.root.hex())
     assert (
-        old.begin_epoch(named, directory) == f"The statement must name the old head: 5 leaves, root {log.root.hex()}."
+        old.begin_epoch(named, directory)
+        == f"The statement must name the old head: {ORIGIN}, 5 leaves, root {log.root.hex()}."
     )
 
 
-def test_in_a_new_epoch_each_stream_may_jump_once():
+def test_a_disk_that_refuses_lets_no_epoch_begin_and_it_begins_once_there_is_room():
+    log, old = lived_on()
+    old.behind(log.checkpoint())
+    signers, directory = persons("arvena")
+    envelope = epoch_envelope(signers, "arvena", old_root=log.root.hex())
+    for fault in ("full_at", "sync_fails_at"):
+        for at in (1, 2, 3):
+            disk = restored(old._disk)
+            one = store(disk)
+            setattr(disk, fault, disk.operations + at)
+            with contextlib.suppress(DiskError):
+                one.begin_epoch(envelope, directory)
+            disk.full_at = disk.sync_fails_at = 0
+            assert one.begin_epoch(envelope, directory) == ""
+            assert one.publish(5, 900, [an_entry("arvena>belora", FIRST, [1])]).leaf == 0
+            assert store(disk).origin.endswith("/epoch-2")
+
+
+def test_what_was_owed_from_before_goes_at_new_places_once_and_nothing_is_numbered_twice():
     log, old = lived_on()
     signers, directory = persons("arvena")
     old.behind(log.checkpoint())
     assert old.begin_epoch(epoch_envelope(signers, "arvena", old_root=log.root.hex()), directory) == ""
-    old.publish(5, 900, [an_entry("arvena>belora", 2, [1])])
-    old.publish(6, 901, [an_entry("arvena>corvia", 7, [1]), an_entry("arvena>belora", 3, [1])])
-    for places in ({"arvena>belora": 5}, {"arvena>corvia": 7}, {"arvena": 0}):
+    assert old.last_effect_id == 100, "what was done in the old epoch is not done again"
+    head = {"kind": "heartbeat", "offset": "1", "stream": "arvena>belora", "time_ns": "7"}
+    owed = [Entry("arvena>belora", 1, json.dumps(head, separators=(",", ":")).encode())]
+    assert old.publish(6, 901, owed).leaf == 0
+    (found,) = old.read("arvena>belora", FIRST, 9, 1 << 20)
+    assert json.loads(found.head) == head | {"offset": str(FIRST)}
+    old.publish(7, 902, [an_entry("arvena>corvia", FIRST, [1]), an_entry("arvena>belora", FIRST + 1, [1])])
+    for there in ({"arvena>belora": FIRST + 5}, {"arvena>corvia": FIRST}, {"arvena>delmara": FIRST + 1}):
         with pytest.raises(MustNotSign, match="comes next"):
-            old.publish(7, 902, [an_entry(name, place, [1]) for name, place in places.items()])
+            old.publish(8, 903, [an_entry(name, place, [1]) for name, place in there.items()])
     again = store(old._disk)
-    assert again.publish(7, 902, [an_entry("arvena>corvia", 8, [1])]).leaf == 2
-    assert [one.offset for one in again.read("arvena>corvia", 7, 9, 1 << 20)] == [7, 8]
+    assert again.last_effect_id == 902
+    assert again.publish(8, 903, [an_entry("arvena>corvia", FIRST + 1, [1])]).leaf == 2
+    assert [one.offset for one in again.read("arvena>corvia", FIRST, 9, 1 << 20)] == [FIRST, FIRST + 1]
+    assert again.read("arvena>corvia", 0, 9, 1 << 20) == []
 
 
 def test_an_erasure_reaches_earlier_epochs():

@@ -21,8 +21,9 @@ from tests.host.test_sharing import standings
 
 from manara.exercise import partners
 from manara.host.keys import FileSigner
+from manara.host.log_names import log_name
 from manara.host.log_store import LogStore, MustNotSign
-from manara.host.sharing import Sharing, log_name
+from manara.host.sharing import Sharing
 from manara.host.witness_desk import Answer, WitnessDesk
 from manara.host.witnessing import Holds, Witnessing, poster
 from manara.ledger import checkpoint, note

@@ -438,3 +438,25 @@ def test_the_sample_of_an_index_is_read_and_written_as_it_stands(repository):
     received_places.write(disk, segment, 5, 7, places, index.gone)
     assert disk.read("places-000000000000.mnx", 0, len(golden) + 1) == golden
     assert received_places.read(disk, segment, 8) is None
+
+
+def test_places_of_a_log_that_began_anew_outlive_an_index():
+    """A stream jumps where its releaser's log began anew; an index has a run for each part."""
+    disk, segment = KeyDisk(), "received-000000000000.mnr"
+    disk.append(segment, bytes(900))
+    one = Places(4)
+    for row, offset in enumerate((4, 5, 1 << 40, (1 << 40) + 1, 2 << 40)):
+        one.goes_on(offset)
+        one.segments.append(0 if row < 4 else 1)
+        for column in (one.frames, one.came_ns, one.told_ns):
+            column.append(10 * row)
+    received_places.write(disk, segment, 0, 7, {STREAM: one}, ())
+    index = received_places.read(disk, segment, 7)
+    assert [(run.first, len(run.frames) // 8) for run in index.runs] == [(4, 2), (1 << 40, 2)]
+    places: dict[str, Places] = {}
+    received_places.take(index, 0, places)
+    found = places[STREAM]
+    assert [found.of(at) for at in (3, 4, 5, 6, 1 << 40, (1 << 40) + 1, (1 << 40) + 2)] == [
+        None, (0, 0), (0, 10), None, (0, 20), (0, 30), None,
+    ]  # fmt: skip
+    assert [found.offset(row) for row in range(4)] == [4, 5, 1 << 40, (1 << 40) + 1]

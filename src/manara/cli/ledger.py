@@ -1,4 +1,4 @@
-"""manara ledger verify | prove | export | checkpoint | keys: what was told to whom, proven or disproven."""
+"""manara ledger verify | prove | export | checkpoint | keys | epoch: what was told to whom, proven or disproven."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add(commands: arguments.Commands) -> None:
         "verify, prove and export what was told to whom",
         "manara ledger verify proof.json --key KEY",
     )
-    inner = ledger.add_subparsers(dest="what", required=True, metavar="verify|prove|export|checkpoint|keys")
+    inner = ledger.add_subparsers(dest="what", required=True, metavar="verify|prove|export|checkpoint|keys|epoch")
     _add_verify(inner)
     prove = arguments.command(
         inner,
@@ -66,6 +66,9 @@ def add(commands: arguments.Commands) -> None:
     )
     keys.add_argument("directory", metavar="DIRECTORY.toml", type=Path, help="the partners' directory")
     keys.set_defaults(run=run_keys)
+    from manara.cli import ledger_epoch
+
+    ledger_epoch.add(inner)
 
 
 def _add_quorum(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +122,7 @@ class Answer:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Say whether it holds, and which place does not."""
-    from manara.cli import ledger_keys
+    from manara.cli import ledger_epoch, ledger_keys
 
     trusted = ledger_keys.trusted(args)
     if args.path.is_dir():
@@ -127,6 +130,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
         with ledger_folder.opened(args.path, trusted.quorum) as folder:
             answer = _folder(folder, trusted, args)
+            ledger_epoch.tell(args.path, getattr(folder, "statement", b""), trusted, answer)
         _accusations(args.path, answer)
     else:
         answer = _file(_read(args.path), trusted, args.path)

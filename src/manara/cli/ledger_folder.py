@@ -199,6 +199,8 @@ class NodeFolder(TileFolder):
     def __init__(self, path: Path, store: LogStore, scratch: Path, quorum: int = 0) -> None:
         super().__init__(scratch)
         self._where, self._store, self._exported = str(path), store, False
+        self._node = path
+        self.statement = store.statement  # by which this epoch of the log began
         self._signed = (store.cosigned(quorum) if quorum else b"") or store.checkpoint()
 
     def read(self, path: str) -> bytes | None:
@@ -257,6 +259,11 @@ class NodeFolder(TileFolder):
         from manara.ledger import bundle
 
         found = self._store.read(stream, offset, 1, READ_BYTES)
+        if not found and stream not in self._store.heads():
+            from manara.cli import ledger_received
+
+            if made := ledger_received.prove(self._node, stream, offset, row):
+                return made
         if not found:
             return self._head(stream, offset, row)
         one = found[0]
@@ -288,7 +295,11 @@ class NodeFolder(TileFolder):
                     said = receipt.read(data)
                     if not isinstance(said, str) and said.stream in wanted:
                         wanted.discard(said.stream)
-                        yield f"{said.stream}, entries 0 to {said.next - 1}", f"{_file_name(said.stream)}.json", data
+                        yield (
+                            f"{said.stream}, entries {said.first} to {said.next - 1}",
+                            f"{_file_name(said.stream)}.json",
+                            data,
+                        )
 
     def _in_log(self, leaf: int, tick: bytes) -> Bundle:
         from manara.ledger import bundle, checkpoint
@@ -322,10 +333,12 @@ class NodeFolder(TileFolder):
         said = receipt.read(envelope)
         if isinstance(said, str):
             raise BadInput(said, "--receipt")
-        if said.stream != stream or not offset < said.next <= self._store.heads().get(stream, 0):
+        if said.stream != stream or not said.first <= offset < said.next <= self._store.heads().get(stream, 0):
             raise BadInput(f"is of {said.stream}, before {said.next}: not of this entry", "--receipt")
-        heads = [self._store.head(stream, number) for number in range(said.next)]
-        roots = [one.entry.root for one in heads if one is not None]
-        if len(roots) != said.next:
-            raise BadInput("earlier entries are not in this store any more", "--receipt")
-        return bundle.Acknowledged(envelope, tuple(receipt.path_of(roots, offset)))
+        roots = []
+        for number in range(said.first, said.next):
+            found = self._store.head(stream, number)
+            if found is None:
+                raise BadInput("earlier entries are not in this store any more", "--receipt")
+            roots.append(found.entry.root)
+        return bundle.Acknowledged(envelope, tuple(receipt.path_of(roots, offset - said.first)))

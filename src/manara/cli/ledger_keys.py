@@ -42,7 +42,7 @@ class Trusted:
 
 def owner_of(directory: Directory, origin: str) -> Partner | None:
     """The partner whose log has this name, in any of its epochs."""
-    from manara.host.sharing import log_name
+    from manara.host.log_names import log_name
 
     base = origin.partition("/epoch-")[0]
     return next((one for one in directory.partners if log_name(one.id) == base), None)
@@ -57,7 +57,7 @@ def log_key(partner: Partner, origin: str) -> Key:
 
 def witnesses_of(directory: Directory, partners: list[Partner]) -> list[Key]:
     """These partners' keys as witnesses, and the neutral ones."""
-    from manara.host.sharing import witness_key
+    from manara.host.log_names import witness_key
     from manara.ledger import note
 
     neutral = [note.parse_vkey(line) for line in directory.witnesses.values()]
@@ -108,7 +108,7 @@ def _key(said: str, option: str) -> Key:
 
 def lines(directory: Directory) -> list[str]:
     """Every key of a directory as other programs want it: what it is, whose, the key."""
-    from manara.host.sharing import log_name
+    from manara.host.log_names import log_name
     from manara.ledger import note
 
     found = [f"log {one.id} {note.vkey(log_key(one, log_name(one.id)))}" for one in directory.partners]

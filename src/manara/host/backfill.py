@@ -23,6 +23,7 @@ import msgspec
 
 from manara.host import files
 from manara.host.problems import BadInput
+from manara.ledger import places
 from manara.link import heads
 from manara.node import backfill
 from manara.node.backfill import Stands, Wish
@@ -237,12 +238,13 @@ class Room:
     def of(self, stream: str, window: int) -> int:
         """So many now. After a start nobody has signed yet: one at a time, until a receipt says how it stands."""
         there = self._heads().get(stream, 0)
-        if there and stream not in self._signed:
+        begun = places.begin_of(there)
+        if there > begun and stream not in self._signed:
             if time.monotonic() - self._tried_s.get(stream, -ALONE_S) < ALONE_S:
                 return 0
             self._tried_s[stream] = time.monotonic()
             return 1
-        left = (window + 1) // 2 - (there - self._signed.get(stream, 0))
+        left = (window + 1) // 2 - (there - max(begun, self._signed.get(stream, 0)))
         return max(0, min(left, max(1, window // 4)))
 
 

@@ -69,7 +69,9 @@ class Door:
         """Listen where the configuration says. Raises BadInput."""
         host, port = bounds.link_address(self._config.link_listen, "link_listen")
         self.server = LinkServer(
-            self, Desks(self.admit, self.hear, self._cosign, self._log.tile, self._known, self.carry), self._now_ns
+            self,
+            Desks(self.admit, self.hear, self._cosign, self._log.tile, self._epoch, self._known, self.carry),
+            self._now_ns,
         )
         pinned = [one.tls_certificate for one in self._others if one.tls_certificate]
         context = tls.server_context(keys.tls_certificate, keys.tls_key, pinned, self.server.handshakes)
@@ -169,6 +171,10 @@ class Door:
         elif said.why:
             self._offer(Refused(partner, f"witness_{said.status}", said.why[:300], self._now_ns()))
         return said.status, said.body
+
+    def _epoch(self) -> tuple[int, bytes]:
+        """In which epoch our log is, and by whose word."""
+        return self._log.epoch, self._log.statement
 
     def _known(self, partner: str) -> bytes:
         """What a partner gets who asks how far its own log has come by our memory."""

@@ -2,6 +2,7 @@
 
 ::
 
+    (its log began anew ─▶ GET /v1/epoch ─▶ two persons' statement ─▶ goes on from there)
     next offset of the step ─▶ GET ─▶ wire.parse ─▶ link_checks ─▶ Arrived … ─▶ intake ─▶ (journal, step) ─▶ next offset
          ▲                                              │ no: Refused, evidence, a long pause
          └───── not taken within a while, or a restart: pulled again; the step knows repeats ─────┘
@@ -20,10 +21,10 @@ from urllib.parse import quote
 
 import aiohttp
 
-from manara.host import tls
+from manara.host import log_epochs, tls
 from manara.host.link_checks import CONTRADICTIONS, Asked, Checked, Refusal, Remembered, check
 from manara.host.problems import BadInput
-from manara.ledger import note
+from manara.ledger import note, places
 from manara.link import wire
 from manara.node.durable.disk import DiskError
 from manara.records.inputs import Input, LinkState, Refused
@@ -38,6 +39,7 @@ OFFSET_NS = 1_000_000_000  # a clock offset that moved by this is told again
 SMALLEST_S = 0.2  # between two pulls that bring nothing
 REFUSED = ("no_agreement", "pruned", "not_your_stream")  # its node is there and will not: people must settle it
 ANSWER_BYTES = 64 << 10  # to a receipt, a statement or a checkpoint
+NEW_EPOCH = "new_epoch"  # what a node says whose log began anew: see /v1/epoch
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,14 @@ class Memory(Protocol):
 
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         """Keep the evidence that a partner's log contradicts itself."""
+        ...
+
+    def epoch(self, partner: str) -> int:
+        """Of a partner's log, as far as its persons' word was taken."""
+        ...
+
+    def begun(self, partner: str, envelope: bytes) -> str:
+        """A partner's log says that it began anew, by this statement; "" when it was taken, else why not."""
         ...
 
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
@@ -193,6 +203,8 @@ class LinkClient:
             try:
                 got = await self._pull(reading)
             except Unreachable as fault:
+                if fault.why == NEW_EPOCH and not await self._begun():
+                    continue
                 self._say("refused" if fault.why in REFUSED else "lost", f"{fault.why}: {fault.detail}", 0)
                 await self._pause(reading, self._pace.first_s)
                 continue
@@ -210,14 +222,16 @@ class LinkClient:
 
     async def _pull(self, reading: _Reading) -> int | Refusal:
         """One pull, checked and handed in: how many entries came, or why they were refused. Raises Unreachable."""
-        reading.next = max(reading.next, self._door.next_of(reading.stream))  # a node that has only now recovered
+        epoch = self._memory.epoch(self._peer.partner)
+        taken = self._door.next_of(reading.stream)  # a node that has only now recovered stands further
+        reading.next = max(reading.next, taken, places.first_place(epoch))
         first, last = reading.next, self._memory.last(self._peer.partner)
-        data = await self._get(reading.stream, first, last.size)
+        data = await self._get(reading.stream, first, last.size, epoch)
         received_ns = self._now_ns()
         answer = wire.parse(data)
         if isinstance(answer, Reject):
             return Refusal(answer.why, answer.detail)
-        asked = Asked(self._peer.partner, self._peer.log, reading.stream, first)
+        asked = Asked(self._peer.partner, log_epochs.in_epoch(self._peer.log, epoch), reading.stream, first)
         async with self._checking:
             if self._memory.last(self._peer.partner)[:2] != last[:2]:
                 return 0  # another stream has moved the memory on: the proof is from an older size, ask again
@@ -243,9 +257,20 @@ class LinkClient:
             self._memory.remember(asked.partner, found.remembered)
         return found
 
-    async def _get(self, stream: str, first: int, size: int) -> bytes:
+    async def _begun(self) -> str:
+        """Ask by whose word its log began anew; "" when we follow, else why not."""
+        try:
+            status, body = await self.fetch("/v1/epoch", 0.0, ANSWER_BYTES)
+        except Unreachable as fault:
+            return fault.why
+        why = await asyncio.to_thread(self._memory.begun, self._peer.partner, body) if status == 200 else "no_epoch"
+        if why:
+            self._refused(Refusal("epoch", why))
+        return why
+
+    async def _get(self, stream: str, first: int, size: int, epoch: int) -> bytes:
         wait_s = self._pace.wait_s
-        url = f"{self._peer.url}/v1/stream/{quote(stream)}?from={first}&size={size}&wait={int(wait_s)}"
+        url = f"{self._peer.url}/v1/stream/{quote(stream)}?from={first}&size={size}&wait={int(wait_s)}&epoch={epoch}"
         silence_s = wait_s + self._pace.silence_s
         asked = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=silence_s)
         try:

@@ -4,6 +4,8 @@ lies. The entries themselves: host/received.py.
 ::
 
     <folder>/<partner>.checkpoint     the signed note, replaced whole and synced before anything of it is believed
+             <partner>.epoch          the statement of two of its persons that its log began anew
+             <partner>.epoch-N.checkpoint  the last note of an earlier epoch: what is provable of the abandoned log
              evidence/<partner>=….json  two checkpoints that cannot both be true: for anybody (ledger/evidence.py)
 """
 
@@ -13,11 +15,12 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from manara.host import files
+from manara.host import files, log_epochs
 from manara.host.link_checks import Refusal, Remembered, evidence_of
 from manara.host.problems import BadInput
 from manara.ledger import checkpoint, evidence
 from manara.link import heads, wire
+from manara.release import statements
 
 EVIDENCE_MAX = 100  # files of one partner
 
@@ -28,22 +31,56 @@ class FolderMemory:
     def __init__(self, folder: Path, now_ns: Callable[[], int]) -> None:
         self._folder, self._now_ns = folder, now_ns
         self._newest: dict[str, Remembered] = {}
+        self._epochs: dict[str, int] = {}
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
             raise BadInput(f"no folder: {fault.strerror or fault}", str(folder), "see to room and rights") from None
 
     def last(self, partner: str) -> Remembered:
-        """The newest checkpoint believed. Raises BadInput when its file is damaged: nobody may forget it in silence."""
+        """The newest checkpoint believed, of the log in its present epoch. Raises BadInput when its file is damaged:
+        nobody may forget it in silence."""
         if partner not in self._newest:
-            path = self._path(partner)
-            self._newest[partner] = _read(path) if path.exists() else Remembered()
+            path, epoch = self._path(partner), self.epoch(partner)
+            found = _read(path) if path.exists() else Remembered()
+            self._newest[partner] = found if _epoch_of(found) == epoch else Remembered()
         return self._newest[partner]
+
+    def epoch(self, partner: str) -> int:
+        """Of its log, as its persons' statement says that was taken here."""
+        if partner not in self._epochs:
+            said = self.statement(partner)
+            taken = statements.read(said) if said else None
+            if isinstance(taken, statements.Refusal):
+                path = self._beside(partner, "epoch")
+                raise BadInput(f"damaged: {taken.sentence}", str(path), "restore it; it says where its log goes on")
+            one = taken[1] if taken else None
+            self._epochs[partner] = one.epoch if isinstance(one, statements.LedgerEpoch) else 1
+        return self._epochs[partner]
+
+    def statement(self, partner: str) -> bytes:
+        """By which its log began anew; b"" where it never did."""
+        path = self._beside(partner, "epoch")
+        return files.read(path, statements.ENVELOPE_BYTES) if path.exists() else b""
+
+    def begin(self, partner: str, epoch: int, envelope: bytes) -> None:
+        """Its log goes on in another epoch; what was known of the earlier one is kept. Durable when it returns.
+        Raises BadInput."""
+        last = self.last(partner)
+        if last.signed:
+            files.write(self._beside(partner, f"epoch-{self.epoch(partner)}.checkpoint"), last.signed, private=True)
+        files.write(self._beside(partner, "epoch"), envelope, private=True)
+        self._epochs[partner], self._newest[partner] = epoch, Remembered()
 
     def remember(self, partner: str, newest: Remembered) -> None:
         """Durable when it returns. Raises BadInput."""
         files.write(self._path(partner), newest.signed, private=True)
         self._newest[partner] = newest
+
+    def abandoned(self, partner: str, epoch: int) -> Remembered:
+        """The last checkpoint known of an earlier epoch of its log."""
+        path = self._beside(partner, f"epoch-{epoch}.checkpoint")
+        return _read(path) if path.exists() else Remembered()
 
     def contradiction(self, partner: str, last: Remembered, refusal: Refusal) -> None:
         """Write the evidence down, once."""
@@ -73,9 +110,18 @@ class FolderMemory:
         return sorted((self._folder / "evidence").glob(f"{self._path(partner).stem}=*.json"))
 
     def _path(self, partner: str) -> Path:
+        return self._beside(partner, "checkpoint")
+
+    def _beside(self, partner: str, what: str) -> Path:
         if not heads.is_stream(partner) or heads.recipient(partner):
             raise BadInput(f"{partner[:80]!r} is no id of a partner", str(self._folder))
-        return self._folder / f"{partner}.checkpoint"
+        return self._folder / f"{partner}.{what}"
+
+
+def _epoch_of(one: Remembered) -> int:
+    """Of the log of a checkpoint; 0 for none."""
+    parsed = checkpoint.parse_note(one.signed)
+    return 0 if isinstance(parsed, str) else log_epochs.epoch_of(parsed[0].origin)[1]
 
 
 def _read(path: Path) -> Remembered:

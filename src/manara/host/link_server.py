@@ -5,6 +5,7 @@
     GET  /v1/stream/{name}?from=N&size=S&wait=25    entries from N on; waits for the next one when there is none
     POST /v1/receipt, /v1/statement                 a signed envelope
     POST /witness/add-checkpoint                    C2SP tlog-witness
+    GET  /v1/epoch                                  by whose word our log began anew
     GET  /witness/checkpoint                        the newest checkpoint of the asker's own log that is known here
     GET  /checkpoint, /tile/{path}                  C2SP tlog-tiles
     POST, GET /v1/broker/{alias}                    an envelope for an alias, and envelopes for one's own (broker_desk)
@@ -77,12 +78,14 @@ class Carrier(Protocol):
 class Desks:
     """What stands behind the door. ``admit``: fingerprint -> who, or why not. ``hear``: (partner, "receipt" or
     "statement", envelope) -> "" or why not. ``cosign``: (partner, body) -> status and answer. ``tile``: path -> bytes
-    of the file. ``held``: partner -> the newest checkpoint of its log that is known here."""
+    of the file. ``epoch``: of our log, and by whose word it
+    began. ``held``: partner -> the newest checkpoint of its log that is known here."""
 
     admit: Callable[[str], Admitted | str]
     hear: Callable[[str, str, bytes], Awaitable[str]]
     cosign: Callable[[str, bytes], Awaitable[tuple[int, bytes]]] | None = None
     tile: Callable[[str], bytes | None] | None = None
+    epoch: Callable[[], tuple[int, bytes]] = lambda: (1, b"")
     held: Callable[[str], bytes] | None = None
     carry: Carrier | None = None
 
@@ -119,6 +122,7 @@ class LinkServer:
         """Listen; gives the port. Raises BadInput."""
         app = web.Application(client_max_size=1 << 20, middlewares=[self._admitted])
         app.router.add_get("/v1/stream/{name:.+}", self._pull)
+        app.router.add_get("/v1/epoch", self._epoch)
         app.router.add_post("/v1/{kind:receipt|statement}", self._hear)
         app.router.add_post("/witness/add-checkpoint", self._cosign)
         app.router.add_get("/witness/checkpoint", self._held)
@@ -288,29 +292,35 @@ class LinkServer:
         if min(asked) < 0:
             self._count(who.partner, "bad_query")
             return _refusal(400, "bad_query")
-        first, size, wait = asked
+        first, size, wait, epoch = asked
         await asyncio.sleep(min(request[_METER].bytes.wait_s(_now_s()), WAIT_MAX_S))
-        await self._until(stream, first, min(float(wait), WAIT_MAX_S))
+        await self._until(stream, first, epoch, min(float(wait), WAIT_MAX_S))
         if isinstance(again := self._desks.admit(self._lines[request.protocol].fingerprint), str):
             self._count(who.partner, again)  # suspended while it waited
             return _refusal(403, again, cut=True)
+        if (ours := self._desks.epoch()[0]) != epoch:
+            return _refusal(410, "new_epoch" if ours > epoch else "older_epoch")
         loop = asyncio.get_running_loop()
         body = await loop.run_in_executor(self._threads, self._answer, stream, first, size)
         if isinstance(body, str):
             return _refusal(410 if body == PRUNED else 400, body)
         return web.Response(body=body, content_type="application/msgpack")
 
-    async def _until(self, stream: str, first: int, wait_s: float) -> None:
-        """Wait until the stream has an entry at ``first``, or as long as was asked."""
+    async def _until(self, stream: str, first: int, epoch: int, wait_s: float) -> None:
+        """Wait until the stream has an entry at ``first``, or as long as was asked; not for a log that is over."""
         try:
             async with asyncio.timeout(wait_s):
-                while self._ends.get(stream, 0) <= first:
+                while self._ends.get(stream, 0) <= first and self._desks.epoch()[0] == epoch:
                     await self._news.wait()
         except TimeoutError:
             return
 
     def _answer(self, stream: str, first: int, size: int) -> bytes | str:
         return answer(self._log, stream, first, size, self._now_ns())
+
+    async def _epoch(self, _: web.Request) -> web.Response:
+        said = self._desks.epoch()[1]
+        return web.Response(body=said, content_type="application/json") if said else _refusal(404, "first_epoch")
 
     async def _body(self, request: web.Request, most: int) -> bytes:
         if (request.content_length or 0) > most:
@@ -374,7 +384,7 @@ class LinkServer:
         return web.Response(body=found, content_type="application/octet-stream")
 
 
-_PULL = (("from", "0"), ("size", "0"), ("wait", "0"))
+_PULL = (("from", "0"), ("size", "0"), ("wait", "0"), ("epoch", "1"))
 
 
 def _number(text: str) -> int:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from manara.host import files
+from manara.host import log_epochs, log_tiles
 from manara.host import log_segments as segments
 from manara.host import log_ticks as ticks
 from manara.host.disk import FolderDisk
@@ -30,9 +30,9 @@ from manara.host.log_retention import Removed, Retention
 from manara.host.log_segments import Cosigned, Header, Segments
 from manara.host.log_ticks import KeptEntry, KeptTick
 from manara.host.log_tree import LogTree
-from manara.host.problems import BadInput
 from manara.host.vault import HOUR_NS, Vault
-from manara.ledger import checkpoint, note, tiles, tree
+from manara.ledger import checkpoint, note, places, tiles, tree
+from manara.ledger.checkpoint import Checkpoint
 from manara.node.durable.disk import Disk
 from manara.records.directory import Directory
 from manara.records.inputs import Published
@@ -43,6 +43,7 @@ CACHE_BYTES = 96 << 20  # deliveries of the newest ticks, as they are asked for 
 EFFECTS_MAX = 4_096  # of the newest ticks: by what a repeated effect is recognised
 RECALLED = 1_024  # of them when the log is opened, at least
 NOTES_MAX = 256  # newest checkpoints whose cosignatures are collected
+REMEDY = "two persons begin a new epoch (manara ledger epoch)"
 
 
 class MustNotSign(Exception):
@@ -83,21 +84,24 @@ class LogStore:
         self._base, self._lock = origin, threading.RLock()
         self._cache: OrderedDict[int, tuple[Delivery, ...]] = OrderedDict()
         self._cached = 0
-        self._refused = ""
-        self._seen: checkpoint.Checkpoint | None = None  # what a witness has, where that is more or other than ours
+        self._refused = self._apart = ""
+        self._seen: Checkpoint | None = None  # what a witness has, more or other than ours
         self._open()
 
     def _open(self) -> None:
         """Take the newest epoch from the disk."""
-        self.epoch = max(segments.epochs(self._disk), default=1)
-        self._segments = Segments(self._disk, self.epoch, self._segment_bytes)
+        there = segments.epochs(self._disk) or [1]
+        kept = self._open_epoch(there.pop())
+        while there and not self._segments.all:  # a crash cut the very first write of an epoch: it did not begin
+            kept = self._open_epoch(there.pop())
         self._edge, self._heads = tree.Range(), {}
         self._notes: OrderedDict[int, bytes] = OrderedDict()
         self._effects: OrderedDict[int, int] = OrderedDict()
-        kept = self._segments.open()
-        self._older = [Segments(self._disk, one, self._segment_bytes) for one in segments.epochs(self._disk)[:-1]]
+        self._older = [Segments(self._disk, one, self._segment_bytes) for one in there]
         for older in self._older:
             older.open()
+        self._first = places.first_place(self.epoch)
+        self._before = self._last_effect()
         if self._segments.all:
             header = self._segments.all[-1].header
             self._edge, self._heads = tree.Range.load(header.edge), dict(header.heads)
@@ -107,6 +111,11 @@ class LogStore:
         self._mend_tree(self._edge.size - len(fresh), fresh)
         for one in self._segments.cosigned:
             self._cosign(one)
+        self.behind(log_epochs.newer(self._disk))
+
+    def _open_epoch(self, epoch: int) -> list[KeptTick]:
+        self.epoch, self._segments = epoch, Segments(self._disk, epoch, self._segment_bytes)
+        return self._segments.open()
 
     def _recall_segments(self) -> None:
         """The last segment may be young: effects and the newest checkpoint of those before it count as well."""
@@ -147,10 +156,28 @@ class LogStore:
                 self._tree.append(ticks.tick_of(self._segments.tick(number, line))[0] for line in lines)
         self._tree.append(fresh)
 
+    def _last_effect(self) -> int:
+        """Of earlier epochs: what was done then is not done again."""
+        for older in reversed(self._older):
+            for number in range(len(older.all) - 1, -1, -1):
+                if lines := older.index(number).lines:
+                    return lines[-1].effect_id
+        return 0
+
     @property
     def origin(self) -> str:
         """The log's name in this epoch."""
-        return self._base if self.epoch == 1 else f"{self._base}/epoch-{self.epoch}"
+        return log_epochs.origin_of(self._base, self.epoch)
+
+    @property
+    def statement(self) -> bytes:
+        """Of the persons who began this epoch; b"" in the first."""
+        return self._segments.all[0].header.statement if self.epoch > 1 and self._segments.all else b""
+
+    @property
+    def halted(self) -> str:
+        """Why nothing is signed until two persons begin the log anew; "" while it goes on."""
+        return self._refused or self._apart
 
     @property
     def size(self) -> int:
@@ -170,7 +197,7 @@ class LogStore:
     @property
     def last_effect_id(self) -> int:
         """Of the newest tick; 0 for none."""
-        return next(reversed(self._effects), 0)
+        return next(reversed(self._effects), self._before)
 
     def heads(self) -> dict[str, int]:
         """The next place of each stream."""
@@ -181,7 +208,7 @@ class LogStore:
         """The first place of a stream that can still be read; below it there are heads only."""
         with self._lock:
             there = (one.header for one in self._segments.all if not one.header.pruned)
-            return next((one.heads.get(stream, 0) for one in there), 0)
+            return next((one.heads.get(stream, self._first) for one in there), self._first)
 
     def publish(
         self, tick_ns: int, effect_id: int, entries: Sequence[Entry], foreign: Mapping[int, str] | None = None
@@ -197,13 +224,12 @@ class LogStore:
             leaf = self._effects.get(effect_id)
             if leaf is not None and (again := self._published_before(leaf, tick_ns, entries)):
                 return again
+            entries = log_epochs.placed(tuple(entries), self._heads, self._first)
             self._check_places(entries)
             made = ticks.make(tick_ns, self.size, entries, self._vault, self._own, foreign or {}, self._chance)
             edge = tree.Range(self._edge.size, self._edge.hashes)
             edge.append(tree.leaf_hash(made.tick))
-            signed = checkpoint.signed(
-                checkpoint.Checkpoint(self.origin, edge.size, edge.root()), self.key, self._signer.sign
-            )
+            signed = checkpoint.signed(Checkpoint(self.origin, edge.size, edge.root()), self.key, self._signer.sign)
             kept = made.kept(effect_id, edge.root(), signed)
             payload = ticks.encode(kept)
             self._vault.sync()
@@ -281,37 +307,51 @@ class LogStore:
         """Why we must not sign, seeing a checkpoint of ours that a witness remembers; "" when we may. From then on
         ``publish`` refuses. What we have not signed ourselves says nothing."""
         with self._lock:
-            said = checkpoint.open_signed(remembered, [self.key])
-            if isinstance(said, str) or said.checkpoint.origin != self.origin:
+            one = self._own_word(remembered)
+            if one is None:
                 return ""
-            one = said.checkpoint
-            if one.size > self.size:
+            if one.origin != self.origin:
+                why = f"a witness has seen a later epoch of this log, {one.origin}: a copy was restored"
+            elif one.size > self.size:
                 why = f"a witness has seen {one.size} leaves of this log, and here are {self.size}: a copy was restored"
             elif tree.root_at(self._tree.hashes, one.size) != one.root:
                 why = f"a witness has seen another log at {one.size} leaves: this is not its continuation"
             else:
                 return ""
-            if self._seen is None or one.size >= self._seen.size:
-                self._refused, self._seen = why, one
+            if self._seen is None or _rank(one) >= _rank(self._seen):
+                if self._seen != one:
+                    log_epochs.keep_newer(self._disk, remembered)
+                self._refused, self._seen = f"{why}; {REMEDY}", one
             return self._refused
+
+    def _own_word(self, signed: bytes) -> Checkpoint | None:
+        """A checkpoint that our key has signed, of this epoch or of a later one."""
+        parsed = checkpoint.parse_note(signed) if signed else ""
+        if isinstance(parsed, str):
+            return None
+        base, epoch = log_epochs.epoch_of(parsed[0].origin)
+        if base != self._base or epoch < self.epoch:
+            return None
+        said = checkpoint.open_signed(signed, [self.key._replace(name=parsed[0].origin)])
+        return None if isinstance(said, str) else said.checkpoint
 
     def begin_epoch(self, envelope: bytes, directory: Directory) -> str:
         """Start the log anew under a new name, by a statement (ledger.epoch) of two persons of this node's partner that
-        names the old head; "" or why not. Places of streams go on from what is known here or later."""
+        names the old head; "" or why not. Streams go on from places that no earlier epoch has reached. The statement
+        that began this very epoch is taken again and changes nothing."""
         with self._lock:
-            fault = self._epoch_fault(statements.verify(envelope, directory))
-            if fault:
+            if envelope == self.statement and envelope:
+                return ""
+            said = log_epochs.read(envelope, self._own, directory)
+            if isinstance(said, statements.Refusal):
+                return said.sentence
+            if fault := self._epoch_fault(said):
                 return fault
-            self.epoch += 1
-            self._older.append(self._segments)
-            self._segments = Segments(self._disk, self.epoch, self._segment_bytes)
-            self._edge, self._tree, self._refused = tree.Range(), LogTree(self._disk, self.epoch), ""
-            self._seen = None
-            self._notes.clear()
-            self._effects.clear()
+            there = {name: max(at, places.first_place(said.epoch)) for name, at in self._heads.items()}
+            log_epochs.begin(self._disk, said, there, envelope, self._clock())
+            self._refused, self._apart, self._seen = "", "", None
             self._forget_cache()
-            self._begin_segment(self._clock(), envelope)
-            self._disk.sync(self._segments.all[-1].name)
+            self._open()
             return ""
 
     def erase(self, originator: str, subject: int | None, first_hour: int, end_hour: int) -> Removed:
@@ -334,23 +374,14 @@ class LogStore:
         with self._lock:
             if found is None or found.number * tiles.FULL + found.width > tiles.tiles_at(found.level, self.size):
                 return None
-            return _tile(self._tree, found)
+            return log_tiles.tile(self._tree, found)
 
     def export_tiles(self, folder: Path) -> int:
         """Write the log as C2SP tlog-tiles: static files for anybody's web server or a one-way copy; only what is not
         there yet. Gives the number of files written. Raises BadInput."""
         with self._lock:
-            log, newest, wanted, written = self._tree, self.checkpoint(), tiles.new_tiles(0, self.size), 0
-        for one in wanted:
-            path = folder / one.path()
-            if not path.exists():
-                with self._lock:  # never while a file is written: the node goes on publishing
-                    content = _tile(log, one)
-                _put(path, content)
-                written += 1
-        if newest:
-            _put(folder / "checkpoint", newest)  # last: it promises the tiles
-        return written
+            log, newest, size = self._tree, self.checkpoint(), self.size
+        return log_tiles.export(log, newest, size, folder, self._lock)
 
     def close(self) -> None:
         """Let go of the disks of log and key table."""
@@ -376,31 +407,18 @@ class LogStore:
     def _check_places(self, entries: Sequence[Entry]) -> None:
         ahead: dict[str, int] = {}
         for one in entries:
-            wanted = ahead.get(one.stream, self._heads.get(one.stream, 0))
-            jumped = one.offset > wanted and one.stream not in ahead and self._is_new(one.stream)
-            if one.offset != wanted and not jumped:
+            wanted = ahead.get(one.stream, self._heads.get(one.stream, self._first))
+            if one.offset != wanted:
                 where = f"{one.stream}: place {one.offset} where {wanted} comes next"
-                raise MustNotSign(f"{where}; journal and log are not of one life")
+                self._apart = f"{where}; journal and log are not of one life: {REMEDY}"
+                raise MustNotSign(self._apart)
             ahead[one.stream] = one.offset + 1
+        self._apart = ""
 
-    def _is_new(self, stream: str) -> bool:
-        """In a later epoch: has the stream no entry yet? Its first may jump: places were given that we do not know."""
-        first = self._segments.all[0].header.heads if self._segments.all else {}
-        return self.epoch > 1 and self._heads.get(stream, 0) == first.get(stream, 0)
-
-    def _begin_segment(self, now_ns: int, statement: bytes = b"") -> None:
+    def _begin_segment(self, now_ns: int) -> None:
         self._tree.settle()
-        header = Header(
-            segments.VERSION,
-            self.epoch,
-            self.size,
-            self.origin,
-            now_ns,
-            self._edge.dump(),
-            dict(self._heads),
-            statement,
-        )
-        self._segments.begin(header)
+        at = self.size, self.origin, now_ns, self._edge.dump(), dict(self._heads), self.statement
+        self._segments.begin(Header(segments.VERSION, self.epoch, *at))
 
     def _delivery(self, stream: str, offset: int) -> Delivery | None:
         found = self._segments.of_offset(stream, offset)
@@ -440,23 +458,20 @@ class LogStore:
         self._notes[one.size] = note.Note(said.text, (*said.signatures, line)).encode()
         return True
 
-    def _epoch_fault(self, said: statements.Verified | statements.Refusal) -> str:
-        if isinstance(said, statements.Refusal):
-            return said.sentence
-        one = said.statement
-        if not isinstance(one, statements.LedgerEpoch):
-            return "This statement is not about an epoch of the log."
-        if len([person for person in said.persons if person.partner == self._own]) < 2:
-            return f"Two persons of {self._own} must sign that the log begins anew."
-        if one.origin != self.origin or one.epoch != self.epoch + 1:
-            return f"The statement is about {one.origin}, epoch {one.epoch}; here epoch {self.epoch + 1} would begin."
-        old = self._seen or checkpoint.Checkpoint(self.origin, self.size, self.root)
-        if (int(one.old_size), one.old_root) != (old.size, old.root.hex()):
-            return f"The statement must name the old head: {old.size} leaves, root {old.root.hex()}."
+    def _epoch_fault(self, said: log_epochs.Began) -> str:
+        if not self.halted:
+            return "The log goes on: nothing shows that it must begin anew."
+        old = self._seen or Checkpoint(self.origin, self.size, self.root)
+        if said.old != old:
+            return f"The statement must name the old head: {old.origin}, {old.size} leaves, root {old.root.hex()}."
         return ""
 
     def _retention(self) -> Retention:
         return Retention([*self._older, self._segments], self._vault, self._own, self._lock)
+
+
+def _rank(one: Checkpoint) -> tuple[int, int]:
+    return log_epochs.epoch_of(one.origin)[1], one.size
 
 
 def _bytes_of(one: Delivery) -> int:
@@ -466,17 +481,3 @@ def _bytes_of(one: Delivery) -> int:
 def _signatures(signed: bytes) -> int:
     """Signatures of a checkpoint, the log's own among them."""
     return signed.rpartition(b"\n\n")[2].count(b"\n")
-
-
-def _tile(log: LogTree, one: tiles.Tile) -> bytes:
-    if one.level == tiles.ENTRIES:
-        return tiles.bundle_bytes(log.leaves(one.number * tiles.FULL, one.number * tiles.FULL + one.width))
-    return tiles.tile_bytes(log.hashes, one)
-
-
-def _put(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise BadInput(f"no folder: {fault.strerror}", str(path.parent), "name a folder of your own") from None
-    files.write(path, content)

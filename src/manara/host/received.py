@@ -175,12 +175,10 @@ class Received:
         """Entries of a stream that came in an hour: their blocks, and 1 for each row that is gone."""
         with self._lock:
             places = self._places.get(stream)
-            came = places.came_ns if places else ()
-            first = places.first if places else 0
-        for at, came_ns in enumerate(came):
-            if came_ns // HOUR_NS == hour:
+        for at, came_ns in enumerate(places.came_ns if places else ()):
+            if places and came_ns // HOUR_NS == hour:
                 with self._lock:  # entry by entry: what comes meanwhile does not wait long
-                    found = self._read(stream, first + at)
+                    found = self._read(stream, places.offset(at))
                     blocks, _, erased = self._whole(*found) if found else ((), b"", b"")
                 if found is not None:
                     yield *found, blocks, erased
@@ -313,11 +311,11 @@ class Received:
         """Whose keys an erasure of these rows meets, and of which hours."""
         partner, hours = "", set[int]()
         places = self._places.get(stream)
-        for offset in self._offsets(stream):
+        for row in range(len(places.frames) if places else 0):
             times = places.told_ns if places and told else places.came_ns if places else ()
-            if places is None or not from_ns <= times[offset - places.first] <= to_ns:
+            if places is None or not from_ns <= times[row] <= to_ns:
                 continue
-            found = self._read(stream, offset)
+            found = self._read(stream, places.offset(row))
             if found is not None and any(chosen_rows(whose, wanted).any() for whose in found[1].subjects):
                 partner = found[0].partner
                 hours.add(found[0].received_ns // HOUR_NS)
@@ -327,12 +325,12 @@ class Received:
         """Everything of a partner that came in these hours, whatever the stream."""
         for stream, places in self._places.items():
             last = (-1, -1)
-            for offset in self._offsets(stream):
-                place = places.of(offset)
-                if place is None or place == last or places.came_ns[offset - places.first] // HOUR_NS not in hours:
+            for row in range(len(places.frames)):
+                place = places.segments[row], places.frames[row]
+                if place == last or places.came_ns[row] // HOUR_NS not in hours:
                     continue
                 last = place
-                found = self._read(stream, offset)
+                found = self._read(stream, places.offset(row))
                 if found is not None and found[0].partner == partner:
                     yield found[0]
 
@@ -393,6 +391,7 @@ class Received:
     def _point(self, stream: str, kept: Kept, at: int, received_ns: int) -> None:
         """An entry of the segment that is written or read now."""
         places = self._places.setdefault(stream, Places(kept.offset))
+        places.goes_on(kept.offset)
         places.segments.append(len(self._names) - 1)
         places.frames.append(at)
         places.came_ns.append(received_ns)
@@ -401,10 +400,6 @@ class Received:
     def _place(self, stream: str, offset: int) -> tuple[int, int] | None:
         places = self._places.get(stream)
         return places.of(offset) if places else None
-
-    def _offsets(self, stream: str) -> range:
-        places = self._places.get(stream)
-        return range(places.first, places.first + len(places.frames)) if places else range(0)
 
     def _read(self, stream: str, offset: int) -> tuple[Answer, Kept] | None:
         found = self._place(stream, offset)

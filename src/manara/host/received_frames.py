@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from bisect import bisect_right
 
 import msgspec
 import numpy as np
@@ -55,17 +56,49 @@ class Gone(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Places:
-    """Where the entries of a stream lie: from ``first`` on, segment and frame of each, when it came and when
-    its releaser told it, each by its own clock."""
+    """Where the entries of a stream lie, in order: segment and frame of each, when it came and when its releaser told
+    it, each by its own clock. ``parts``: first place and row of each run without a gap; a new one begins where the
+    releaser's log began anew."""
 
     def __init__(self, first: int) -> None:
-        self.first, self.segments, self.frames = first, array("l"), array("q")
+        self.parts = [(first, 0)]
+        self.segments, self.frames = array("l"), array("q")
         self.came_ns, self.told_ns = array("q"), array("q")
+
+    @property
+    def first(self) -> int:
+        """The first place."""
+        return self.parts[0][0]
+
+    def goes_on(self, offset: int) -> None:
+        """The next entry is at this place."""
+        if offset != self.offset(len(self.frames)):
+            self.parts.append((offset, len(self.frames)))
+
+    def offset(self, row: int) -> int:
+        """The place of a row.
+
+        >>> one = Places(5)
+        >>> one.frames.extend([0, 0]); one.goes_on(100); one.frames.append(0)
+        >>> [one.offset(row) for row in range(3)], [one.row(place) for place in (5, 6, 7, 100, 101)]
+        ([5, 6, 100], [0, 1, -1, 2, -1])
+        """
+        first, at = self.parts[bisect_right(self.parts, row, key=lambda one: one[1]) - 1]
+        return first + row - at
+
+    def row(self, offset: int) -> int:
+        """The row of a place; -1: it is not there."""
+        part = bisect_right(self.parts, offset, key=lambda one: one[0]) - 1
+        if part < 0:
+            return -1
+        first, at = self.parts[part]
+        end = self.parts[part + 1][1] if part + 1 < len(self.parts) else len(self.frames)
+        return at + offset - first if at + offset - first < end else -1
 
     def of(self, offset: int) -> tuple[int, int] | None:
         """Segment and frame of an entry."""
-        at = offset - self.first
-        return (self.segments[at], self.frames[at]) if 0 <= at < len(self.frames) else None
+        row = self.row(offset)
+        return None if row < 0 else (self.segments[row], self.frames[row])
 
 
 def flat(one: Delivery) -> tuple[list[U1], dict[int, bytes]]:

@@ -11,8 +11,9 @@ another state. It names no row and opens none.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -47,7 +48,7 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
 
 def write(disk: Disk, segment: str, number: int, seed: int, places: Mapping[str, Places], gone: Sequence[Gone]) -> None:
     """Of a segment that is full. A disk that refuses costs the next start some reading, nothing else."""
-    runs = tuple(found for stream, one in places.items() if (found := _run(stream, one, number)) is not None)
+    runs = tuple(run for stream, one in places.items() for run in _runs(stream, one, number))
     index = Index(VERSION, disk.size(segment), seed, runs, tuple(gone))
     with contextlib.suppress(DiskError):
         disk.write_whole(_name(segment), framed.build(_MARKER, msgspec.msgpack.encode(index)))
@@ -73,6 +74,7 @@ def take(index: Index, number: int, places: dict[str, Places]) -> None:
     """Put what an index says behind what is known of earlier segments. ``number``: of its segment."""
     for run in index.runs:
         known = places.setdefault(run.stream, Places(run.first))
+        known.goes_on(run.first)
         for column, data in ((known.frames, run.frames), (known.came_ns, run.came_ns), (known.told_ns, run.told_ns)):
             column.extend(np.frombuffer(data, "<i8").tolist())
         known.segments.extend([number] * (len(run.frames) // 8))
@@ -93,10 +95,14 @@ def newest_ns(number: int, places: Mapping[str, Places]) -> int:
     return found
 
 
-def _run(stream: str, one: Places, number: int) -> Run | None:
+def _runs(stream: str, one: Places, number: int) -> Iterator[Run]:
+    """A run for each part that reaches into the segment."""
     begin, end = _span(one, number)
-    columns = (_bytes(column[begin:end]) for column in (one.frames, one.came_ns, one.told_ns))
-    return Run(stream, one.first + begin, *columns) if begin < end else None
+    cuts = [begin, *(at for _, at in one.parts if begin < at < end), end]
+    for low, high in itertools.pairwise(cuts):
+        if low < high:
+            columns = (_bytes(column[low:high]) for column in (one.frames, one.came_ns, one.told_ns))
+            yield Run(stream, one.offset(low), *columns)
 
 
 def _span(one: Places, number: int) -> tuple[int, int]:

@@ -21,21 +21,23 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from manara.host import backfill, commands, directory, given, keys, promised, retention, tls
+from manara.host import backfill, commands, directory, given, keys, log_epochs, promised, retention, tls
 from manara.host.broker_line import BrokerLine, Ends
 from manara.host.brokering import Brokering
 from manara.host.disk import FolderDisk
 from manara.host.door import BUSY, Door
+from manara.host.epochs import Epochs
 from manara.host.link_checks import Refusal, Remembered
 from manara.host.link_client import LinkClient, Peer, Unreachable
 from manara.host.link_memory import FolderMemory
+from manara.host.log_names import log_key, log_name, witness_key, witness_name
 from manara.host.log_store import LogStore, MustNotSign
 from manara.host.problems import BadInput
 from manara.host.received import Received
 from manara.host.vault import HOUR_NS, Hold, Vault, WipingDisk
 from manara.host.waiting import Waiting
 from manara.host.witness_desk import WitnessDesk, accused_name
-from manara.host.witnessing import UNREACHABLE, WITNESS, Holds, Post, Witnessing, neutral, poster
+from manara.host.witnessing import UNREACHABLE, Holds, Post, Witnessing, neutral, poster
 from manara.ledger import note
 from manara.link import heads, wire
 from manara.node.durable.disk import DiskError
@@ -47,6 +49,7 @@ from manara.records.inputs import (
     Command,
     Directed,
     Effect,
+    Epoch,
     Erase,
     Erased,
     Input,
@@ -63,34 +66,6 @@ SECRET = b"manara/pseudonyms/v1\n"
 SPOOL_S = 0.2
 END_NS = (1 << 63) - 1
 OUTGOING_MAX = 256  # envelopes for one partner; of receipts only the newest of a stream waits
-
-
-def witness_name(partner: str) -> str:
-    """Under which a partner cosigns others' logs.
-
-    >>> witness_name("arvena")
-    'manara-witness/arvena'
-    """
-    return f"{WITNESS}{partner}"
-
-
-def log_key(partner: Partner) -> note.Key:
-    """The key that signs a partner's checkpoints, under the origin of its log."""
-    return note.Key(log_name(partner.id), note.ED25519, bytes.fromhex(partner.ledger_key))
-
-
-def witness_key(partner: Partner) -> note.Key:
-    """The key with which a partner cosigns."""
-    return note.Key(witness_name(partner.id), note.COSIGNATURE, bytes.fromhex(partner.witness_key))
-
-
-def log_name(partner: str) -> str:
-    """The origin of a partner's log.
-
-    >>> log_name("arvena")
-    'manara/arvena'
-    """
-    return f"manara/{partner}"
 
 
 class Sharing:
@@ -117,8 +92,10 @@ class Sharing:
             self.received, self.log, self.vault, config.partner, keep_ns, folder / "retention"
         )
         self.memory = FolderMemory(folder / "partners", now_ns)
-        logs = {one.name: (one,) for one in map(log_key, self._others())}
-        self.witness = WitnessDesk(self._disks[2], self.keys.witness, witness_name(config.partner), logs)
+        self.witness = WitnessDesk(self._disks[2], self.keys.witness, witness_name(config.partner), self._logs())
+        self.epochs = Epochs(
+            self.log, self.memory, config.partner, self.listed.directory, folder, now_ns, self._began_anew
+        )
         self.witnessing = Witnessing(self.log, self._quietly, now_ns)
         for partner in self._others():
             if partner.witness_key and partner.url and partner.tls_certificate:
@@ -149,7 +126,7 @@ class Sharing:
     def take(self) -> list[Input]:
         """What came since the last call, in order; of each partner what its budget for a step buys."""
         self.door.taken()
-        return self._waiting.take()
+        return [*self.epochs.news(), *self._waiting.take()]
 
     def fill(self, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
         """Inputs as the journal names them, with the rows that lie in the store of what partners sent."""
@@ -393,11 +370,11 @@ class Sharing:
 
     def _held(self, partner: str) -> bytes:
         """The newest checkpoint that we know of a partner's log, as its witness and as its recipient."""
-        cosigned = self.witness.remembered(log_name(partner))
         try:
+            cosigned = self.witness.remembered(log_epochs.origin_of(log_name(partner), self.memory.epoch(partner)))
             fetched = self.memory.last(partner)
         except BadInput:  # damaged: said where it is needed
-            return cosigned.signed
+            return b""
         return max((cosigned.size, cosigned.signed), (fetched.size, fetched.signed))[1]
 
     def _ask_neutral(self, tasks: asyncio.TaskGroup) -> None:
@@ -427,7 +404,10 @@ class Sharing:
         while True:
             for one in await asyncio.to_thread(commands.take, self.folder, self._now_ns(), frozenset(self._taken)):
                 self._taken.add(one.name)
-                self._offer_one(one)
+                if await asyncio.to_thread(self.epochs.command, one):
+                    self._offer_one(one)
+                else:
+                    self._taken.discard(one.name)
             await asyncio.sleep(SPOOL_S)
 
     def _send(self, partner: str, kind: str, envelope: bytes) -> None:
@@ -489,6 +469,24 @@ class Sharing:
         """Where the two checkpoints of a partner's log lie that cannot both be true."""
         kept = self.memory.accuse(partner, *pair)
         return str(kept or self.folder / "witness" / accused_name(*pair))
+
+    def epoch(self, partner: str) -> int:
+        """Of a partner's log, as far as its persons' word was taken."""
+        return self.memory.epoch(partner)
+
+    def begun(self, partner: str, envelope: bytes) -> str:
+        """A partner's log began anew by this statement; "" when we follow it, else why not."""
+        return self.epochs.partner(partner, envelope, self._standings.revoked)
+
+    def _began_anew(self, one: Epoch) -> None:
+        """A partner's log: from now on we witness it under its new name. The step learns it behind what came before."""
+        self.witness.look_after(self._logs())
+        self._later(self._offer_one, one)
+
+    def _logs(self) -> dict[str, tuple[note.Key, ...]]:
+        """Partners' logs as we witness them: each in its present epoch."""
+        found = [log_epochs.in_epoch(log_key(one), self.memory.epoch(one.id)) for one in self._others()]
+        return {one.name: (one,) for one in found}
 
     def keep(self, partner: str, answer: wire.Answer, received_ns: int) -> None:
         """Keep what came, sealed; the journal only names it. Raises DiskError."""

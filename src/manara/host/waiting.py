@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from manara.records.inputs import Arrived, Input, Replayed
+from manara.records.inputs import Arrived, Epoch, Input, Replayed
 from manara.records.released import RowTable
 
 WAITING_COST = 48 << 20  # of entries that partners sent and no step has taken yet, shared out among them
@@ -71,11 +71,14 @@ class Waiting:
 
 def whose(one: Input) -> str:
     """The partner whose budget an input takes from; "" for our own."""
-    return one.partner if isinstance(one, Arrived) else ""
+    return one.partner if isinstance(one, Arrived | Epoch) else ""
 
 
 def cost(one: Input) -> int:
-    """What an input costs a step, about; 0 for what is neither an entry nor history."""
+    """What an input costs a step, about; 0 for what is neither an entry nor history. That a partner's log begins anew
+    costs nothing to speak of; it keeps its place among the partner's entries."""
+    if isinstance(one, Epoch):
+        return 1
     if not isinstance(one, Arrived | Replayed):
         return 0
     return 1 + sum(len(b.rows) * (NAMES_COST if b.table == RowTable.NAMES else 1) for b in one.blocks)

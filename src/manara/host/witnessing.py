@@ -77,13 +77,15 @@ class Witnessing:
         news = asyncio.Event()
         self._news.add(news)
         try:
-            shown = await self._begin(key, post, holds)
+            epoch, shown = self._log.epoch, await self._begin(key, post, holds)
             while True:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SHOW_S):
                         await news.wait()
                 news.clear()
                 newest = await asyncio.to_thread(self.newest)
+                if epoch != self._log.epoch:
+                    epoch, shown = self._log.epoch, 0
                 if newest is not None and newest[0] > shown:
                     shown = await self._once(key, post, holds, shown, *newest)
                     await asyncio.sleep(PAUSE_S)
@@ -107,12 +109,15 @@ class Witnessing:
 
     async def _once(self, key: note.Key, post: Post, holds: Holds, shown: int, size: int, signed: bytes) -> int:
         """Show one checkpoint; gives the size that the witness has seen now, as far as is known."""
+        epoch = self._log.epoch
         status, answer = await post(await asyncio.to_thread(self.request, shown, size, signed))
         if status == UNREACHABLE:
             return shown
         if status != 200:
             return await asyncio.to_thread(self._denied, key, shown, size, status, answer, await holds())
         lines = self._lines(key, signed, answer)
+        if epoch != self._log.epoch:
+            return 0  # what it cosigned is another log now
         await asyncio.to_thread(self._keep, size, lines)  # the log may be at work on a tick
         return self._taken(key, shown, size, lines)
 

@@ -2,7 +2,8 @@
 
 An envelope is JSON: the statement as text, and signatures over ``manara/statement/v1\\n`` ‖ statement. A receipt
 ``{stream, next, root, size}`` says: I have everything of that stream before ``next``. ``root`` is that of the tree
-whose leaves are the roots of those entries, so one receipt acknowledges each of them, with a path.
+whose leaves are the roots of those entries, so one receipt acknowledges each of them, with a path; the first is at
+place 0, or where the stream went on when the log last began anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from manara.ledger import note, tree
+from manara.ledger import note, places, tree
 
 SIGNED = b"manara/statement/v1\n"
 ENVELOPE_MAX = 64 << 10
@@ -28,6 +29,11 @@ class Receipt(NamedTuple):
     next: int
     root: bytes
     signed: tuple[bytes, ...]
+
+    @property
+    def first(self) -> int:
+        """The first of the entries under its root."""
+        return places.begin_of(max(self.next - 1, 0))
 
 
 def read(envelope: bytes) -> Receipt | str:
@@ -63,7 +69,7 @@ def _signers(signatures: list[dict[str, Any]], signed: bytes) -> tuple[bytes, ..
 
 
 def path_of(roots: Sequence[bytes], offset: int) -> list[bytes]:
-    """The path by which a receipt for the entries with these roots, from offset 0 on, acknowledges one of them."""
+    """The path by which a receipt for the entries with these roots, from the first on, acknowledges one of them."""
     return tree.path_in(tree.rows([tree.leaf_hash(one) for one in roots]), offset)
 
 
@@ -73,8 +79,8 @@ def short_of(one: Receipt, stream: str, offset: int, root: bytes, path: Sequence
         return "it is not signed by a key of the recipient"
     if one.stream != stream:
         return f"it is of the stream {one.stream!r}"
-    if one.next <= offset:
+    if not one.first <= offset < one.next:
         return f"it acknowledges what stands before entry {one.next}, not entry {offset}"
-    if not tree.verify_inclusion(tree.leaf_hash(root), offset, one.next, path, one.root):
+    if not tree.verify_inclusion(tree.leaf_hash(root), offset - one.first, one.next - one.first, path, one.root):
         return "what it acknowledges at this place is another entry"
     return ""

@@ -7,6 +7,7 @@
                 │ later: a gap, refused; the host pulls again from ``next``
     Answered ─▶ how far a partner has signed for ours ─▶ paused()
     LinkState ─▶ is it there, does its clock agree
+    Epoch ─▶ its log began anew: its streams go on from another place
 
 The host has checked that each entry stands in its releaser's log. A frame whose rows are malformed is passed as a
 stub, since its place in the stream is taken; what does not belong there is refused and the stream stands.
@@ -23,7 +24,8 @@ import msgspec
 import rfc8785
 
 from manara.link import heads, rows
-from manara.records.inputs import Answered, Arrived, Input, LinkState, Refused
+from manara.records.inputs import Answered, Arrived, Epoch, Input, LinkState, Refused
+from manara.records.partners import LogEpoch
 from manara.records.reject import Reject
 from manara.records.released import FRAME_KINDS, Head
 
@@ -48,6 +50,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     received_entries: int = 0
     rows_in: int = 0
     refused: dict[str, int] = {}
+    epoch: LogEpoch = LogEpoch()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +78,8 @@ class Outbox:
 
 @dataclass
 class Stream:
-    """How far a partner's stream was read. ``edge``: right edge of the tree (RFC 6962) over the roots of the entries,
-    whose root the receipts carry; ``last``: hash of the last receipt."""
+    """How far a partner's stream was read. ``edge``: right edge of the tree (RFC 6962) over the roots of the entries
+    from ``first`` on, whose root the receipts carry; ``last``: hash of the last receipt."""
 
     partner: str
     next: int = 0
@@ -85,16 +88,19 @@ class Stream:
     edge: list[bytes] = field(default_factory=list)
     last: str = ""
     pressing: bool = False  # within a step: what came is measured by its receipt, which does not wait
+    first: int = 0  # where the stream begins in this epoch of its log
 
 
 @dataclass
 class State:
-    """``reading``: their streams; ``answered``: our streams and the offset up to which each recipient has signed."""
+    """``reading``: their streams; ``answered``: our streams and the offset up to which each recipient has signed;
+    ``first``: the place at which our own streams begin, in the epoch of our log."""
 
     own: str
     reading: dict[str, Stream] = field(default_factory=dict)
     answered: dict[str, int] = field(default_factory=dict)
     partners: dict[str, Piece] = field(default_factory=dict)
+    first: int = 0
 
 
 def init(own: str) -> State:
@@ -112,6 +118,7 @@ def advance(
     """Take what came; inputs of other rooms are passed over. ``sent``: our streams and how many entries each has:
     nobody can have signed for more (None: not asked). ``stamped``: partners' streams whose receipts bear the time."""
     frames: list[Frame] = []
+    receipts: list[tuple[str, bytes]] = []
     again: dict[str, int] = {}
     for one in inbox:
         if isinstance(one, Arrived):
@@ -121,12 +128,14 @@ def advance(
             _answered(state, one, one.next if sent is None else sent.get(one.stream, 0))
         elif isinstance(one, LinkState):
             _linked(state, one)
+        elif isinstance(one, Epoch):
+            receipts += _began(state, one)
         elif isinstance(one, Refused):
             _count(state, one.partner, one.why)
             _change(state, one.partner, detail=f"{one.why}: {one.detail}"[:300])
     for frame in frames:
         state.reading[frame.stream].pressing |= _presses(frame.head)
-    return Outbox(tuple(frames), tuple(_receipts(state, now_ns, stamped)), again)
+    return Outbox(tuple(frames), (*receipts, *_receipts(state, now_ns, stamped)), again)
 
 
 def _presses(head: Head) -> bool:
@@ -146,7 +155,7 @@ def next_offset(state: State, stream: str) -> int:
 
 def signed_for(state: State, stream: str) -> int:
     """How many entries of a stream of ours its recipient has signed for."""
-    return state.answered.get(stream, 0)
+    return max(state.answered.get(stream, 0), state.first)
 
 
 def paused(state: State, stream: str, sent: int, window: int) -> bool:
@@ -191,13 +200,14 @@ def _stream(state: State, one: Arrived) -> Stream | str:
             return "misplaced"
         if len(state.reading) >= STREAMS_MAX:
             return "too_many_streams"
-        found = state.reading[one.stream] = Stream(one.partner)
+        first = piece(state, one.partner).epoch.first
+        found = state.reading[one.stream] = Stream(one.partner, first, first, first=first)
     return found if found.partner == one.partner else "misplaced"
 
 
 def _take(state: State, stream: Stream, one: Arrived) -> None:
     """The place is taken: the entry goes into the tree that the next receipt signs."""
-    leaf, size = sha256(b"\0" + one.root).digest(), stream.next
+    leaf, size = sha256(b"\0" + one.root).digest(), stream.next - stream.first
     while size & 1:
         leaf = sha256(b"\1" + stream.edge.pop() + leaf).digest()
         size >>= 1
@@ -260,21 +270,45 @@ def _count(state: State, partner: str, why: str, by: int = 1) -> None:
     _change(state, partner, refused=so_far)
 
 
+def _began(state: State, one: Epoch) -> Iterable[tuple[str, bytes]]:
+    """A log begins anew. Of ours: nobody has signed for anything of it. Of a partner's: what came of the old one is
+    signed for, as far as it came, and its streams go on elsewhere. An epoch that is known changes nothing."""
+    if one.partner == state.own:
+        state.first = max(state.first, one.first)
+        return
+    known = piece(state, one.partner)
+    if one.epoch <= known.epoch.epoch:
+        return
+    made = LogEpoch(epoch=one.epoch, first=one.first, old_size=one.old_size, held=one.held, by=one.by)
+    _change(state, one.partner, epoch=made)
+    for name, stream in state.reading.items():
+        if stream.partner == one.partner and stream.next < one.first:
+            if stream.next > stream.receipted:
+                yield _signed_for(name, stream)
+            stream.next = stream.receipted = stream.first = one.first
+            stream.edge = []
+
+
 def _receipts(state: State, now_ns: int, stamped: frozenset[str]) -> Iterable[tuple[str, bytes]]:
     """A receipt for each stream that has enough without one, or has waited long enough."""
     for name, stream in state.reading.items():
         waiting, pressing = stream.next - stream.receipted, stream.pressing and name in stamped
         stream.pressing = False
         if waiting >= ACK_ENTRIES or (waiting and (pressing or now_ns - stream.waits_ns >= ACK_NS)):
-            statement = receipt(name, stream, now_ns if name in stamped else None)
-            stream.receipted = stream.next
-            stream.last = sha256(STATEMENT + statement).hexdigest()
-            yield stream.partner, statement
+            yield _signed_for(name, stream, now_ns if name in stamped else None)
+
+
+def _signed_for(name: str, stream: Stream, now_ns: int | None = None) -> tuple[str, bytes]:
+    statement = receipt(name, stream, now_ns)
+    stream.receipted = stream.next
+    stream.last = sha256(STATEMENT + statement).hexdigest()
+    return stream.partner, statement
 
 
 def receipt(name: str, stream: Stream, now_ns: int | None = None) -> bytes:
     """The statement that a node signs for what it has of a stream: everything before ``next``; ``root`` and ``size``
-    are of the tree (RFC 6962) whose leaves are the roots of the entries from offset 0 on. ``now_ns``: when, if asked.
+    are of the tree (RFC 6962) whose leaves are the roots of the entries from place ``next - size`` on, which is 0
+    before the log began anew. ``now_ns``: when, if asked.
 
     >>> receipt("arvena>belora", Stream("arvena"))[:40]
     b'{"after":"","next":"0","nonce":"","root"'
@@ -289,7 +323,7 @@ def receipt(name: str, stream: Stream, now_ns: int | None = None) -> bytes:
         "stream": name,
         "next": str(stream.next),
         "root": (root or sha256(b"").digest()).hex(),
-        "size": str(stream.next),
+        "size": str(stream.next - stream.first),
         **({} if now_ns is None else {"time_ns": str(now_ns)}),
     }
     return rfc8785.dumps(said)
@@ -300,11 +334,12 @@ def dump(state: State) -> dict[str, Any]:
     return {
         "own": state.own,
         "reading": {
-            name: [one.partner, one.next, one.receipted, one.waits_ns, list(one.edge), one.last]
+            name: [one.partner, one.next, one.receipted, one.waits_ns, list(one.edge), one.last, one.first]
             for name, one in state.reading.items()
         },
         "answered": dict(state.answered),
-        "partners": {name: msgspec.structs.asdict(one) for name, one in state.partners.items()},
+        "partners": {name: msgspec.to_builtins(one) for name, one in state.partners.items()},
+        "first": state.first,
     }
 
 
@@ -315,8 +350,11 @@ def load(plain: Mapping[str, Any]) -> State:
         reading={name: _loaded(*one) for name, one in plain["reading"].items()},
         answered=dict(plain["answered"]),
         partners={name: msgspec.convert(one, Piece) for name, one in plain["partners"].items()},
+        first=plain.get("first", 0),
     )
 
 
-def _loaded(partner: str, following: int, receipted: int, waits_ns: int, edge: Iterable[bytes], last: str) -> Stream:
-    return Stream(partner, following, receipted, waits_ns, list(edge), last)
+def _loaded(
+    partner: str, following: int, receipted: int, waits_ns: int, edge: Iterable[bytes], last: str, first: int = 0
+) -> Stream:
+    return Stream(partner, following, receipted, waits_ns, list(edge), last, first=first)

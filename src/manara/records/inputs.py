@@ -190,6 +190,22 @@ class Witnessed(msgspec.Struct, frozen=True, tag="witnessed", array_like=True):
     received_ns: int
 
 
+class Epoch(msgspec.Struct, frozen=True, tag="epoch", array_like=True):
+    """A log begins anew: this node's, or a partner's, by the word of two of its persons (host/log_epochs.py).
+    ``first``: the place from which every stream of it goes on; ``next``: of our own, streams that stand beyond that
+    already; ``old_size``: leaves of the head that the statement names; ``held``: of that log, leaves known here;
+    ``by``: who signed."""
+
+    partner: str
+    epoch: int
+    first: int
+    next: dict[str, int]
+    old_size: int
+    held: int
+    by: tuple[str, ...]
+    received_ns: int
+
+
 class Replayed(msgspec.Struct, frozen=True, tag="replayed", array_like=True):
     """What one tick of the past lets go to a new recipient, by a replay under today's agreement (node/backfill.py).
     ``of_ns``: that tick; ``policy``, ``phase``: under which it was decided; it goes only while they hold."""
@@ -224,6 +240,7 @@ Input = (
     | LinkState
     | Published
     | Witnessed
+    | Epoch
     | Replayed
 )
 

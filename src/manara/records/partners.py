@@ -27,6 +27,17 @@ class Concerned(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
 
 
+class LogEpoch(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's log that began anew. ``old_size``: leaves of the head that its persons named; ``held``: leaves of the
+    old log that we know, with their proofs; ``by``: who signed."""
+
+    epoch: int = 1
+    first: int = 0
+    old_size: int = 0
+    held: int = 0
+    by: tuple[str, ...] = ()
+
+
 class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One partner as the desk shows it. Counts are since the node's first step."""
 
@@ -48,6 +59,7 @@ class PartnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     withheld: dict[str, int] = {}  # reason -> rows of the last tick
     refused: dict[str, int] = {}  # reason -> frames turned away
     concerns: tuple[Concerned, ...] = ()  # of the agreements that stand between us
+    epoch: LogEpoch = LogEpoch()  # of its log
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):

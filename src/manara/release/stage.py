@@ -20,7 +20,7 @@ import rfc8785
 
 from manara.records.agreement import Agreement, Phase
 from manara.records.directory import Directory, Person
-from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Input
+from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Epoch, Input
 from manara.records.marking import Codebook
 from manara.records.released import Block, RowTable, Terms
 from manara.release import (
@@ -144,6 +144,8 @@ def command(state: State, inputs: Iterable[Input], now_ns: int) -> Agreed:
             _directed(state, one)
         elif isinstance(one, ClockJump | Away):
             _hold_back(state, one.by_ns)
+        elif isinstance(one, Epoch) and one.partner == state.own:
+            _renew(state)
         elif isinstance(one, Command):
             found = _command(state, one, now_ns)
             if one.name:  # what a partner's frame said needs no answer
@@ -168,6 +170,14 @@ def _hold_back(state: State, by_ns: int) -> None:
             precise.hold_back(held.precise, by_ns, state.ticked_ns)
             coarse.hold_back(held.coarse, by_ns)
             means.hold_back(held.means, by_ns)
+
+
+def _renew(state: State) -> None:
+    """Our log begins anew after a backup was restored: what recipients were told since is not known here, so that
+    agreement, phase and every track are told again."""
+    state.said.clear()
+    for held in state.channels.values():
+        channel.silence(held)
 
 
 def _directed(state: State, one: Directed) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from manara.ledger import stage as ledger
 from manara.link import stage as link
-from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Input
+from manara.records.inputs import Answered, Away, ClockJump, Command, Directed, Epoch, Input
 from manara.release import backfill
 from manara.release import stage as release
 
@@ -23,7 +23,7 @@ def room(released: release.State, logged: ledger.State, linked: link.State) -> d
         known = released.documents.get(one.agreement)
         if one.releaser == released.own and known is not None:
             stream = backfill.stream(released.own, one.recipient)
-            open_entries = logged.next.get(stream, 0) - link.signed_for(linked, stream)
+            open_entries = ledger.following(logged, stream) - link.signed_for(linked, stream)
             found[stream] = max(0, known.document.agreement.window - open_entries)
     return found
 
@@ -39,9 +39,9 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 def commands(inputs: Iterable[Input], came: link.Outbox) -> Iterator[Input]:
-    """What persons have handed in here, the directory, what the clock did, and what partners' frames say of their
-    agreements; these are commands without a name: nobody waits for an answer."""
-    yield from (one for one in inputs if isinstance(one, Command | Answered | Directed | ClockJump | Away))
+    """What persons have handed in here, the directory, what the clock and the log did, and what partners' frames say of
+    their agreements; these are commands without a name: nobody waits for an answer."""
+    yield from (one for one in inputs if isinstance(one, Command | Answered | Directed | ClockJump | Away | Epoch))
     for one in came.frames:
         if one.head.kind in ("policy", "phase") and one.head.subject:
             try:

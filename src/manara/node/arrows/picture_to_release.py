@@ -92,7 +92,7 @@ def _paused(released: release.State, logged: ledger.State, linked: link.State) -
     for direction, one in released.standings.agreements.items():
         known = released.documents.get(one.agreement)
         window = known.document.agreement.window if known else 1
-        if link.paused(linked, direction, logged.next.get(direction, 0), window):
+        if link.paused(linked, direction, ledger.following(logged, direction), window):
             yield one.recipient
 
 

@@ -21,6 +21,7 @@ from manara.records.inputs import (
     Answered,
     Arrived,
     Effect,
+    Epoch,
     Erase,
     Erased,
     Input,
@@ -38,9 +39,11 @@ from manara.release.stage import Told
 PER_STEP_BITS = 20  # as node/durable/outbox.py numbers effects: the step's sequence above, the place in it below
 
 
-def _grown(state: ledger.State, inputs: Iterable[Input]) -> None:
+def _grown(state: ledger.State, own: str, inputs: Iterable[Input]) -> None:
     """What the host tells of the log."""
     for one in inputs:
+        if isinstance(one, Epoch) and one.partner == own:
+            ledger.begin(state, one.epoch, one.first, one.next)
         if isinstance(one, Published):
             ledger.grown(state, one.leaf, one.size, one.root)
         elif isinstance(one, Witnessed):
@@ -58,7 +61,7 @@ def effects(
     now_ns: int,
 ) -> tuple[Effect, ...]:
     """Everything that leaves or is written because of this step, but for the pictures of exits."""
-    _grown(state, inputs)
+    _grown(state, released.own, inputs)
     made: list[Effect] = [Answer(0, name, why, detail) for name, why, detail in agreed.answers]
     made += [Tell(0, partner, envelope) for partner, envelope in agreed.tell]
     made += [

@@ -107,8 +107,8 @@ def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
         phase_in=piece.phase_in,
         heard_ns=piece.heard_ns,
         clock_offset_s=piece.clock_offset_s,
-        sent_entries=shared.ledger.next.get(stream, 0),
-        receipted=piece.receipted,
+        sent_entries=ledger.following(shared.ledger, stream) - shared.ledger.first,
+        receipted=max(0, piece.receipted - shared.ledger.first),
         received_entries=piece.received_entries,
         rows_out=released.counts.rows.get(known.id, 0),
         rows_in=piece.rows_in,
@@ -116,4 +116,5 @@ def _status(known: Partner, shared: Shared, now_ns: int) -> PartnerStatus:
         withheld=dict(released.counts.withheld.get(known.id, {})),
         refused=piece.refused,
         concerns=tuple(concerned(released, known.id)),
+        epoch=piece.epoch,
     )
