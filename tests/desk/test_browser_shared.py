@@ -43,12 +43,21 @@ def test_partners_are_violet_their_squares_open_and_both_turn_to_arabic(page, li
         expect(panel.get_by_text(text).first).to_be_visible()
 
     desk.keyboard.press("p")
-    for text in ("signed for", "a rule forbids it", "two histories of one log", "until the inquiry is over", "12,340"):
+    for text in (
+        "signed for",
+        "a rule forbids it",
+        "two histories of one log",
+        "until the inquiry is over",
+        "12,340",
+        "epoch 2",
+        "4,211",
+    ):
         expect(desk.get_by_role("region", name="Partners").get_by_text(text).first).to_be_attached()
     desk.keyboard.press("l")
     expect(panel.get_by_text("بيلورا").first).to_be_visible()
     partners = desk.get_by_role("region", name="الشركاء")
     expect(partners.get_by_text("تمنعه قاعدة")).to_be_attached()
+    expect(partners.get_by_text("بدأ سجله من جديد")).to_be_attached()
     assert desk.evaluate("() => document.body.scrollWidth <= innerWidth")
     expect(partners.get_by_text("شاهدان")).to_have_count(0)  # with two partners there are three nodes
     inside = partners.evaluate("box => box.scrollWidth <= box.clientWidth")

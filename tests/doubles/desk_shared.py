@@ -12,7 +12,7 @@ from manara.kernels import grid
 from manara.picture import regions
 from manara.records.inputs import Views
 from manara.records.marking import UNKNOWN_BIT
-from manara.records.partners import Given, PartnerStatus, Regions, Warned
+from manara.records.partners import Given, LogEpoch, PartnerStatus, Regions, Warned
 from manara.records.released import COARSE, PRECISE, Terms
 from manara.records.reports import Domain, Kind
 
@@ -87,6 +87,7 @@ class SharedSource(FakeSource):
             heard_ns=self._now_ns - 400_000_000, clock_offset_s=-0.2, sent_entries=1_204, receipted=1_201,
             received_entries=1_190, rows_out=30_412, rows_in=28_903,
             withheld={"area": 12, "forbidden": 3, "warming": 2},
+            epoch=LogEpoch(epoch=2, first=1 << 40, old_size=4_211, held=4_215, by=("belora.minister", "belora.chief")),
         )  # fmt: skip
         corvia = PartnerStatus(
             id="corvia", name="Corvia", name_ar="كورفيا", link="refused", detail="no_agreement: of Corvia with us",

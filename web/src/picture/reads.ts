@@ -134,6 +134,7 @@ export interface Partner {
   withheld: Record<string, number>
   void: number
   refused: Record<string, number>
+  epoch: { epoch: number; old_size: number; held: number; by: string[] }
   tracks: number
   regions: number
   reliability: Reliability[]
