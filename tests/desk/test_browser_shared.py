@@ -49,10 +49,10 @@ def test_partners_are_violet_their_squares_open_and_both_turn_to_arabic(page, li
         "two histories of one log",
         "until the inquiry is over",
         "12,340",
-        "epoch 2",
         "4,211",
     ):
         expect(desk.get_by_role("region", name="Partners").get_by_text(text).first).to_be_attached()
+    expect(desk.get_by_role("region", name="Partners").get_by_text("Its log began anew")).to_be_attached()
     desk.keyboard.press("l")
     expect(panel.get_by_text("بيلورا").first).to_be_visible()
     partners = desk.get_by_role("region", name="الشركاء")

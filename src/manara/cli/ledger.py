@@ -130,7 +130,10 @@ def run_verify(args: argparse.Namespace) -> int:
 
         with ledger_folder.opened(args.path, trusted.quorum) as folder:
             answer = _folder(folder, trusted, args)
-            ledger_epoch.tell(args.path, getattr(folder, "statement", b""), trusted, answer)
+            found = list(ledger_epoch.found(args.path, getattr(folder, "statement", b""), trusted))
+        answer.said += [line for line, _, _ in found if line]
+        answer.fields["epochs"] = [fields for _, fields, _ in found]
+        answer.why = answer.why or next((why for _, _, why in found if why), "")
         _accusations(args.path, answer)
     else:
         answer = _file(_read(args.path), trusted, args.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from manara.cli import arguments, handing
 from manara.host.problems import BadInput
 
 if TYPE_CHECKING:
-    from manara.cli.ledger import Answer
     from manara.cli.ledger_keys import Trusted
     from manara.ledger.checkpoint import Checkpoint
     from manara.records.directory import Directory
@@ -85,16 +85,15 @@ def _own(files: str, at: handing.Home) -> bytes:
     return ledger_folder.open_store(at.folder / "log", at.folder / "vault").checkpoint()
 
 
-def tell(path: Path, statement: bytes, trusted: Trusted, answer: Answer) -> None:
+def found(path: Path, statement: bytes, trusted: Trusted) -> Iterator[tuple[str, dict[str, Any], str]]:
     """What verify says of epochs: of the log itself (``statement``: by which it began, b"": the first), and of the logs
-    of partners that this node follows. A statement that does not hold is a fault."""
-    answer.fields["epochs"] = []
+    of partners that this node follows. A line, its fields, and what does not hold about it."""
     if statement:
-        _tell(statement, trusted.directory, "", answer)
+        yield _said(statement, trusted.directory, "")
     for one in sorted((path / "partners").glob("*.epoch")):
         kept = _kept(one)
         known = f"; {kept.size:,} leaves of the old log are known here" if kept is not None else ""
-        _tell(one.read_bytes(), trusted.directory, known, answer)
+        yield _said(one.read_bytes(), trusted.directory, known)
 
 
 def _kept(path: Path) -> Any:
@@ -105,27 +104,23 @@ def _kept(path: Path) -> Any:
     return max((one[0] for one in found if not isinstance(one, str)), key=lambda one: one.size, default=None)
 
 
-def _tell(envelope: bytes, directory: Directory | None, more: str, answer: Answer) -> None:
+def _said(envelope: bytes, directory: Directory | None, more: str) -> tuple[str, dict[str, Any], str]:
     from manara.host import log_epochs
     from manara.release import statements
     from manara.release.statements import LedgerEpoch, Refusal
 
     taken = statements.read(envelope)
     if isinstance(taken, Refusal) or not isinstance(one := taken[1], LedgerEpoch):
-        answer.why = answer.why or "the statement that began an epoch cannot be read"
-        return
+        return "", {}, "the statement that began an epoch cannot be read"
     base = log_epochs.epoch_of(one.origin)[0]
     by = [signed.person for signed in taken[0].signatures]
+    fields = {"log": base, "epoch": one.epoch, "by": by, "old_size": int(one.old_size), "old_root": one.old_root}
     who = f"begun by {' and '.join(by)}"
     if directory is None:
         who += " (their signatures were not checked: no --directory)"
     else:
-        found = log_epochs.read(envelope, base.rpartition("/")[2], directory)
-        if isinstance(found, Refusal):
-            answer.why = answer.why or f"epoch {one.epoch} of {base}: {found.sentence}"
-            return
+        held = log_epochs.read(envelope, base.rpartition("/")[2], directory)
+        if isinstance(held, Refusal):
+            return "", fields, f"epoch {one.epoch} of {base}: {held.sentence}"
     head = f"{int(one.old_size):,} leaves, root {one.old_root[:16]}…"
-    answer.said.append(f"epoch {one.epoch} of {base}, {who}; it names the old head: {head}{more}")
-    answer.fields["epochs"].append(
-        {"log": base, "epoch": one.epoch, "by": by, "old_size": int(one.old_size), "old_root": one.old_root}
-    )
+    return f"epoch {one.epoch} of {base}, {who}; it names the old head: {head}{more}", fields, ""

@@ -15,6 +15,7 @@ import msgspec
 
 from manara.host.log_store import LogStore
 from manara.host.received import Received
+from manara.ledger import places
 from manara.link import heads
 from manara.records.agreement import Agreement
 from manara.records.reject import Reject
@@ -111,7 +112,8 @@ def _entries(
             each(1)
             yield _entry(offset, head)
         return
-    for offset in range(first, log.heads().get(stream, 0)):
+    end = log.heads().get(stream, 0)
+    for offset in range(max(first, places.begin_of(end)), end):  # of a log that began anew, from there on
         kept = log.head(stream, offset)
         each(1)
         if kept is not None:

@@ -187,14 +187,15 @@ class Received:
         """The first entry of a stream that its releaser told at that time or later."""
         with self._lock:
             places = self._places.get(stream)
-            return places.first + bisect_left(places.told_ns, told_ns) if places else 0
+            return places.offset(bisect_left(places.told_ns, told_ns)) if places else 0
 
     def heads(self, stream: str, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """Offset and head of each entry of a stream that is still kept, in order from a place on; no row is opened."""
         last: tuple[tuple[int, int], dict[int, bytes]] | None = None
         with self._lock:
-            offsets = self._offsets(stream)
-        for offset in range(max(first, offsets.start), offsets.stop):
+            places = self._places.get(stream)
+            offsets = [] if places is None else [places.offset(row) for row in range(len(places.frames))]
+        for offset in offsets[bisect_left(offsets, first) :]:
             with self._lock:
                 place = self._place(stream, offset)
                 if place is None or not self._names[place[0]]:
