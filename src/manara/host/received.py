@@ -194,8 +194,9 @@ class Received:
         last: tuple[tuple[int, int], dict[int, bytes]] | None = None
         with self._lock:
             places = self._places.get(stream)
-            offsets = [] if places is None else [places.offset(row) for row in range(len(places.frames))]
-        for offset in offsets[bisect_left(offsets, first) :]:
+            rows = range(len(places.frames) if places else 0)
+        for row in rows[bisect_left(rows, first, key=places.offset) :] if places else rows:
+            offset = places.offset(row) if places else 0
             with self._lock:
                 place = self._place(stream, offset)
                 if place is None or not self._names[place[0]]:
