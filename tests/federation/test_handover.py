@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 from tests.doubles.two_kept import exact
-from tests.doubles.two_processes import PAIR, Two, two
+from tests.doubles.two_processes import PAIR, Node, Two, two
 
 from manara.cli.main import main
 
@@ -90,10 +92,49 @@ def test_core_3_and_4_a_track_is_handed_over_and_both_ledgers_give_the_same_figu
         home = made.made.members["belora"].folder / "belora.toml"
         assert main(["partner", "handover", "list", "--node", str(home)]) == 0
         assert "belora answers for it" in capsys.readouterr().out
+        from_the_desks(made, capsys, told["number"])
         time.sleep(11)  # a receipt is heard of
         assert [node.stop() for node in made.nodes.values()] == [0, 0]
         assert exact(made, *PAIR) > 10
         same_figures(made, capsys)
+
+
+def press(node: Node, path: str) -> int:
+    request = urllib.request.Request(f"http://127.0.0.1:{node.desk_port}/api/handovers/{path}", method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as got:
+            return got.status
+    except urllib.error.HTTPError as fault:
+        return fault.code
+
+
+def from_the_desks(made: Two, capsys, number: int) -> None:
+    """The same by the buttons: the nodes sign for whoever sits there."""
+    assert press(made.a, f"offer/belora/{number}") == 202
+    turned = listed_until(made, "arvena", capsys, lambda now: now["turned"] and now["turned"][-1]["track"] == number)
+    assert turned["turned"][-1]["why"] == "already"
+    for one in json.loads(made.a.desk("/api/tracks"))["features"]:
+        assert press(made.a, f"offer/belora/{one['id']}") == 202
+    there = listed_until(made, "belora", capsys, lambda now: now["all"][-1]["state"] == "offered")
+    assert press(made.b, f"answer/{there['all'][-1]['id']}/decline?reason=not%20ours") == 202
+    declined = until(made, "arvena", capsys, lambda one: any_declined(made, capsys))
+    assert declined
+    assert press(made.b, f"answer/{there['all'][-1]['id']}/accept") == 404
+
+
+def any_declined(made: Two, capsys) -> bool:
+    said = [one for one in listed(made, "arvena", capsys)["all"] if one["state"] == "declined"]
+    return [(one["by"], one["why"]) for one in said] == [("desk", "not ours")]
+
+
+def listed_until(made: Two, node: str, capsys, true) -> dict:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        there = listed(made, node, capsys)
+        if there.get("all") and true(there):
+            return there
+        time.sleep(0.3)
+    raise AssertionError(f"{node}: it did not happen: {there}")
 
 
 def same_figures(made: Two, capsys) -> None:
@@ -106,7 +147,7 @@ def same_figures(made: Two, capsys) -> None:
     assert at_a == at_b
     found = json.loads(here)
     figures = {one["promise"]: one for one in found["figures"]}
-    assert figures["answer"]["measured"] == 1
+    assert figures["answer"]["measured"] == 2
     assert figures["first"]["measured"] > 0
     assert 0 <= figures["first"]["median_ns"] <= figures["first"]["worst_ns"]
     assert found["contradicted"] == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.doubles.two_nodes import SECOND_NS, One, Sea, Two
 
+from manara.host import desk_words
 from manara.link import heads
 from manara.node import sources
 from manara.records.handovers import Handover
@@ -200,6 +201,18 @@ def test_an_offer_is_replayed_into_nothing_and_a_track_is_offered_once(warm):
     two.run(1)
     assert answer_to(two["arvena"], "other") == "already"
     assert len(said(two)) == 1
+
+
+def test_two_offers_of_the_desk_in_one_tick_are_both_told_and_neither_twice(warm):
+    two = warm.copy()
+    known = two["arvena"].state.release.channels["belora"].precise.known["number"][:2].tolist()
+    texts = [desk_words.offer(STREAM, track, 30, "") for track in known]
+    for name, text in (("a", texts[0]), ("b", texts[1]), ("a-again", texts[0])):
+        two["arvena"].waiting.append(Command(name, two["arvena"].signed(text), two["arvena"].now_ns))
+    two.run(1)
+    assert [answer_to(two["arvena"], name) for name in ("a", "b", "a-again")] == ["", "", "already"]
+    assert [one["track"] for one in said(two)] == [str(track) for track in known]
+    assert {one["by"] for one in said(two)} == {"desk"}
 
 
 def test_no_answer_is_shown_as_that_on_both_sides_and_one_that_comes_late_counts(warm):

@@ -7,10 +7,10 @@ import secrets
 from manara.release import statements
 
 
-def offer(stream: str, track: int, wait_s: int, reason: str, last: str) -> bytes:
-    """Offer a track to the recipient of a stream. ``last``: hash of the offer before."""
+def offer(stream: str, track: int, wait_s: int, reason: str) -> bytes:
+    """Offer a track to the recipient of a stream."""
     said = statements.HandoverOffer(
-        stream=stream, track=str(track), wait_s=str(wait_s), reason=reason, after=last, nonce=secrets.token_hex(16)
+        stream=stream, track=str(track), wait_s=str(wait_s), reason=reason, nonce=secrets.token_hex(16)
     )
     return statements.canonical(said)
 

@@ -60,8 +60,8 @@ class Companion(Protocol):
 
     promised: Following  # how promised times were kept
 
-    def say(self, subject: str, text: Callable[[str], bytes]) -> None:
-        """Somebody at the desk says something about this; ``text``: the statement, from the hash of the last one."""
+    def say(self, text: bytes) -> None:
+        """Somebody at the desk says something, in the node's name."""
         ...
 
     def given(self, partner: str) -> Given | None:
@@ -191,15 +191,14 @@ class Running:
         """An offer from the desk, signed by the node."""
         if self._sharing is None:
             return False
-        stream = f"{self.config.partner}>{partner}"
-        self._sharing.say(f"handover/{stream}", lambda last: desk_words.offer(stream, track, ANSWER_S, reason, last))
+        self._sharing.say(desk_words.offer(f"{self.config.partner}>{partner}", track, ANSWER_S, reason))
         return True
 
     def answer_offer(self, stream: str, offer: str, answer: str, reason: str) -> bool:
         """An answer from the desk, signed by the node."""
         if self._sharing is None:
             return False
-        self._sharing.say("", lambda _: desk_words.decide(stream, offer, answer, reason))
+        self._sharing.say(desk_words.decide(stream, offer, answer, reason))
         return True
 
     def promised(self) -> tuple[Any, ...]:

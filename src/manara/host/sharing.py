@@ -177,9 +177,9 @@ class Sharing:
         """A statement of this node goes into its log."""
         self._offer_one(Command(f"{name}-{statements.statement_sha256(text)[:16]}", self._signed(text), self._now_ns()))
 
-    def say(self, subject: str, text: Callable[[str], bytes]) -> None:
-        """Somebody at this desk says something; the node signs for whoever sits there. ``text``: from the last one."""
-        self._log_own("desk", text(self._last_said(subject)))
+    def say(self, text: bytes) -> None:
+        """Somebody at this desk says something: the node signs for whoever sits there."""
+        self._log_own("desk", text)
 
     def sweep_alone(self, dry: bool) -> tuple[retention.Swept, ...]:
         """The same while no node runs: what is said of it waits in the spool for the log."""

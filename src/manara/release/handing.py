@@ -83,6 +83,8 @@ def _offered(
     )
     if isinstance(after, Refusal):
         return after
+    if verified.sha256 in state.between.handing.spent:
+        return Refusal("already", "This very offer was taken before.")
     known = state.standings.agreements.get(wanted.stream)
     phase = standing.phase_at(known, now_ns)
     admitted = state.documents.get(known.agreement) if known else None
@@ -108,6 +110,8 @@ def _offered(
     if isinstance(made, Refusal):
         return made
     state.standings = after
+    if verified.nodes:
+        state.between.handing.spent = (*state.between.handing.spent, verified.sha256)[-handover.SPENT_MAX :]
     return Told(wanted.stream, "statement", known.agreement, phase.name.lower(), subject=made)
 
 

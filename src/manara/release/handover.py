@@ -32,6 +32,7 @@ ASKED_MAX = 64  # offers of our own people that wait for a tick
 OPEN_MAX = 64  # of one stream; more are turned away
 KEPT_MAX = 512  # of both directions; the oldest that are over go first
 TURNED_MAX = 32
+SPENT_MAX = 1_024
 WAIT_MAX_S = 86_400
 FRAME = "handover.offer"  # a subject of this type in a frame of kind statement
 _TAG = b'"type\\":\\"handover.offer\\"'  # as it stands in an envelope
@@ -52,13 +53,15 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class State:
-    """``asked``: offers of our people that wait for a tick. ``shown``: by the offer's hash, in the order of coming."""
+    """``asked``: offers of our people that wait for a tick. ``shown``: by the offer's hash, in the order of coming.
+    ``spent``: offers of our own desk, which follow nothing: each counts once."""
 
     asked: list[Command] = field(default_factory=list)
     shown: dict[str, Handover] = field(default_factory=dict)
     turned: tuple[Turned, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     looked_ns: int = -1
+    spent: tuple[str, ...] = ()
 
 
 def init() -> State:
@@ -272,6 +275,7 @@ def dump(state: State) -> dict[str, Any]:
         "turned": [msgspec.to_builtins(one) for one in state.turned],
         "proposals": [msgspec.to_builtins(one) for one in state.proposals],
         "looked_ns": state.looked_ns,
+        "spent": list(state.spent),
     }
 
 
@@ -284,4 +288,5 @@ def load(plain: Mapping[str, Any]) -> State:
         turned=tuple(msgspec.convert(one, Turned) for one in plain["turned"]),
         proposals=tuple(msgspec.convert(one, Proposal) for one in plain["proposals"]),
         looked_ns=plain["looked_ns"],
+        spent=tuple(plain["spent"]),
     )

@@ -161,7 +161,8 @@ def _between(standings: Standings, verified: Verified, place: Place) -> Standing
     """What passes between two desks."""
     match verified.statement:
         case st.HandoverOffer() as wanted:
-            return handover.ours(wanted, verified, place.own, place.directory) or _chained(standings, verified)
+            refused = handover.ours(wanted, verified, place.own, place.directory)
+            return refused or (standings if verified.nodes else _chained(standings, verified))
         case st.HandoverDecide() as wanted:
             return handover.ours(wanted, verified, place.own, place.directory) or standings
         case st.HandoverAnswer() | st.WarningTaken() as said:

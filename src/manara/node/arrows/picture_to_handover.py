@@ -18,6 +18,7 @@ from manara.picture import stage as picture
 from manara.records.handovers import OFFERED, Proposal
 from manara.records.marking import Codebook
 from manara.records.released import RowTable
+from manara.records.tracks import Tracks
 from manara.release import channel, handing, handover, stamps
 from manara.release import stage as release
 from manara.release.channel import Offer
@@ -46,9 +47,11 @@ def settled(
     if offered is None:
         return agreed, ()
     _follow(state, held, book)
-    own = replace(seen, tracks=seen.tracks.take(np.flatnonzero(seen.of_partner == 0)))
-    found = handing.settle(state, own.tracks, offered.offers, now_ns)
-    if now_ns - state.between.handing.looked_ns >= LOOK_NS:
+    due = now_ns - state.between.handing.looked_ns >= LOOK_NS
+    asked = due or bool(state.between.handing.asked)  # else nobody looks at our tracks
+    own = seen.tracks.take(np.flatnonzero((seen.of_partner == 0) & asked))
+    found = handing.settle(state, own, offered.offers, now_ns)
+    if due:
         state.between.handing.looked_ns = now_ns
         state.between.handing.proposals = _proposals(state, own, offered, now_ns)
     more = replace(
@@ -89,20 +92,18 @@ def _follow(state: release.State, held: picture.State, book: Codebook) -> None:
     handover.follow(state.between.handing, now)
 
 
-def _proposals(
-    state: release.State, own: picture.Outbox, offered: release.Offered, now_ns: int
-) -> tuple[Proposal, ...]:
+def _proposals(state: release.State, own: Tracks, offered: release.Offered, now_ns: int) -> tuple[Proposal, ...]:
     """Of those that leave our area: tracks that the partner was told of and that nobody has offered it yet."""
     areas, found = state.directory.areas, []
     taken = {(heads.recipient(one.stream), one.subject) for one in handover.live(state.between.handing)}
-    for one in leaving(own.tracks, areas, picture_to_release.corners(state.directory), state.own, now_ns):
+    for one in leaving(own, areas, picture_to_release.corners(state.directory), state.own, now_ns):
         known = state.standings.agreements.get(f"{state.own}>{one.partner}")
         admitted = state.documents.get(known.agreement) if known else None
         offer: Offer | None = offered.offers.get(release.view_name(admitted.document.agreement)) if admitted else None
         held = state.channels.get(one.partner)
         if offer is None or held is None:
             continue
-        subject = handing.subject_of(held, own.tracks, offer.tracks, one.track)
+        subject = handing.subject_of(held, own, offer.tracks, one.track)
         if not isinstance(subject, int) or isinstance(channel.told(held, subject, now_ns), str):
             continue
         if (one.partner, subject) not in taken:
