@@ -19,7 +19,7 @@ from manara.node.arrows import link_to_picture, picture_to_release, release_to_l
 from manara.node.durable.journal import Journal
 from manara.node.durable.outbox import Outbox
 from manara.records.agreement import Phase
-from manara.release import channel, delay, precise, standing
+from manara.release import channel, delay, handover, precise, standing
 from manara.release import stage as release
 from manara.tracking import stage as tracking
 
@@ -62,8 +62,16 @@ def _again(arrived, state, one, again):
     return arrived(state, one, again)
 
 
-def _one_more(receipt, name, stream):
-    return receipt(name, replace(stream, next=stream.next + 1))
+def _one_more(receipt, name, stream, *a):
+    return receipt(name, replace(stream, next=stream.next + 1), *a)
+
+
+def _by_our_own_id(told, held, track, now_ns):
+    return told(held, track, now_ns) if isinstance(told(held, track, now_ns), str) else track
+
+
+def _no_means_yes(answer, state, known, said, *a):
+    return answer(state, known, msgspec.structs.replace(said, answer="accept") if known.subject else said, *a)
 
 
 def _believed(grows, signed, path, log, last):
@@ -141,11 +149,13 @@ MUTANTS = (
     Mutant("what waited is told in a warning phase", _wrapped(channel, "silence", _nothing), ("phase",), ("phase",), 8),
     Mutant("terms let all go on", _wrapped(channel, "_terms", _everyone_onward), ("permit",)),
     Mutant(
-        "a hub passes on what it may not", _wrapped(link_to_picture, "_kept", _all_kept), ("permit", "never_to"), (), 8
+        "a hub passes on what it may not", _wrapped(link_to_picture, "kept", _all_kept), ("permit", "never_to"), (), 8
     ),
     Mutant("never_to guards nothing", _wrapped(standing, "blocks", _nothing), ("permit",), ("overreach",), 8),
     Mutant("an entry is taken again", _wrapped(link, "_arrived", _again), ("twice", "order"), ("crash", "kill"), 8),
     Mutant("a receipt says one more", _wrapped(link, "receipt", _one_more), ("receipt",)),
+    Mutant("a track is offered by our own id", _wrapped(channel, "told", _by_our_own_id), ("handover",), (), 8),
+    Mutant("no is taken for yes", _wrapped(handover, "_answer", _no_means_yes), ("handover",), (), 8),
     Mutant("a rewritten log is believed", _wrapped(link_checks, "grows", _believed), ("split_view",), ("rewrite",), 8),
     Mutant(
         "no entry is checked",
