@@ -180,7 +180,7 @@ def test_the_pair_that_is_brokered_agrees_and_neither_folder_leads_to_the_other(
         (line,) = config.node_config(member.config).broker
         assert (line.via, line.partner) == ("corvia", other)
         whole = b"".join(path.read_bytes() for path in member.folder.rglob("*") if path.is_file())
-        assert str(stranger.link_port).encode() not in (member.folder / "directory.toml").read_bytes()
+        assert f"127.0.0.1:{stranger.link_port}".encode() not in (member.folder / "directory.toml").read_bytes()
         assert stranger.keys.tls_certificate.read_bytes()[100:300] not in whole
     (carries,) = config.node_config(made.members["corvia"].config).carries
     assert carries.partners == ("arvena", "delmara")

@@ -28,13 +28,13 @@ def export(agreement: Agreement, known: Sequence[str] | None = None, *, permits_
     ``permits_only``: without rules that forbid and without bounds.
 
     >>> from manara.records.agreement import When
-    >>> ships = Rule(id="ships", effect="permit", when=When(domain=("sea",)))
+    >>> ships = Rule(id="ships", effect="permit", when=When(sort=("track",)))
     >>> made = Agreement(id="x", title="x", releaser="arvena", recipient="belora", not_before="", not_after="",
     ...                  rules=(ships,))
     >>> print(export(made, permits_only=True))
     @id("ships")
     permit (principal == Partner::"belora", action == Action::"release", resource)
-    when { context has domain && ["sea"].contains(context.domain) };
+    when { context has sort && ["track"].contains(context.sort) };
     """
     head = f'(principal == Partner::{_text(agreement.recipient)}, action == Action::"release", resource)'
     made = [

@@ -12,7 +12,6 @@ alone; nothing that another view holds can change a byte of it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,17 +28,15 @@ from manara.records.particulars import Particulars
 from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
 from manara.records.reports import Domain
 from manara.records.tracks import Life, Tracks
-from manara.release import coarse, firsts, labels, means, precise, pseudonyms
+from manara.release import coarse, firsts, labels, means, names, precise, pseudonyms
 from manara.release.adversary import Shadow
 from manara.release.never import may_fuse
-from manara.release.rules import Decisions, Denial, Program, decide
+from manara.release.rules import Decisions, Denial, Obligations, Program, decide
 
 NS = 1_000_000_000
 SEA_S = 5  # craft at sea are told of so often
 TERMS_MAX = 255  # distinct rules and obligations in one frame; rows beyond are withheld and counted
 TERMS_KEPT = 65_536  # of one stream; older ones are forgotten with the stream's state
-NAMED_MAX = 65_536
-NAMES_NS = 300 * NS  # what a craft is called is told again so often
 OPEN_SPACES = (Space.MMSI, Space.ICAO24)  # identities that mean something outside this node
 
 
@@ -83,16 +80,16 @@ class Filled:
 
 @dataclass
 class State:
-    """The memory of one stream of tracks. ``terms``: all that were given, by their number; ``named``: of a track, the
-    hash of what was said of its name, and when. ``cells``: tracks that were told within a cell, with their numbers;
-    ``denied``: tracks that the last tick held back, with the reason; both sorted by track."""
+    """The memory of one stream of tracks. ``terms``: all that were given, by their number; ``cells``: tracks that
+    were told within a cell, with their numbers; ``denied``: tracks that the last tick held back, with the reason; both
+    sorted by track."""
 
     precise: precise.PreciseState = field(default_factory=precise.init)
     coarse: coarse.CoarseState = field(default_factory=coarse.init)
     pseudonyms: pseudonyms.Pseudonyms = field(default_factory=pseudonyms.init)
     means: means.State = field(default_factory=means.init)
     terms: dict[Terms, int] = field(default_factory=dict)
-    named: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+    names: names.State = field(default_factory=names.init)
     firsts: firsts.Firsts = field(default_factory=firsts.init)
     cells: Rows = field(default_factory=lambda: np.zeros(0, _TOLD))
     denied: Rows = field(default_factory=lambda: np.zeros(0, _DENIED))
@@ -109,7 +106,7 @@ def silence(state: State) -> None:
     precise.drop(state.precise)
     coarse.drop(state.coarse)
     means.silence(state.means)
-    state.named.clear()
+    names.silence(state.names)
     state.firsts, state.cells, state.denied = firsts.init(), np.zeros(0, _TOLD), np.zeros(0, _DENIED)
 
 
@@ -128,7 +125,7 @@ def fill(
     sources = _sources(force.agreement, offer.marking, book)
     told = precise.advance(state.precise, tracks, allowed, duties, numbers, now_ns, sources, tag, room=ROWS_MAX // 2)
     cells = coarse.advance(state.coarse, tracks, allowed, duties, numbers, now_ns, shadow, tag)
-    named = _names(state, offer, allowed & (duties.cell_m == 0), decided, numbers, tag, now_ns)
+    named = _names(state, offer, allowed & (duties.cell_m == 0), duties, numbers, tag, now_ns)
     leaving = [
         (RowTable.PRECISE, told.precise.rows, told.precise.subjects, told.precise.tag),
         (RowTable.ENDED, told.ended.rows, told.ended.subjects, told.ended.tag),
@@ -281,41 +278,21 @@ def _names(
     state: State,
     offer: Offer,
     chosen: NDArray[np.bool_],
-    decided: Decisions,
+    duties: Obligations,
     numbers: U8,
     tag: U4,
     now_ns: int,
 ) -> tuple[Rows, U8, U4]:
     """What the craft are called, where that is new or long ago; never where identity or names are stripped."""
     strip = np.uint32(Strip.NAMES | Strip.IDENTITY)
-    open_rows = chosen & (decided.obligations.strip & strip == 0) & (offer.tracks.identity != 0)
-    if len(state.named) > NAMED_MAX:
-        state.named.clear()
-    picked, rows = [], []
-    for row in np.flatnonzero(open_rows).tolist():
-        said = offer.particulars.get(int(offer.tracks.identity[row]))
-        if said is None or not (said.name or said.callsign):
-            continue
-        key, words = int(numbers[row]), _words(said)
-        digest = hashlib.blake2b(b"\0".join(words), digest_size=8).digest()
-        known = state.named.get(key)
-        if known and known[0] == digest and now_ns - known[1] < NAMES_NS:
-            continue
-        state.named[key] = (digest, now_ns)
-        picked.append(row)
-        rows.append((key, *words, 0))
-    at = np.array(picked, np.int64)
-    return np.array(rows, NAMES), offer.tracks.track_id[at], tag[at]
-
-
-def _words(said: Particulars) -> tuple[bytes, bytes, bytes]:
-    detail = f"{said.emitter_category or said.ship_type or ''}"
-    return _cut(said.name, 40), _cut(said.callsign, 12), _cut(detail, 64)
-
-
-def _cut(text: str, most: int) -> bytes:
-    """As many whole signs as fit."""
-    return text.encode("utf-8")[:most].decode("utf-8", "ignore").encode("utf-8")
+    open_rows = np.flatnonzero(chosen & (duties.strip & strip == 0) & (offer.tracks.identity != 0))
+    delay_ns = duties.delay_s[open_rows].astype(np.int64) * NS
+    columns = numbers[open_rows], offer.tracks.identity[open_rows], delay_ns
+    craft = zip(*(one.tolist() for one in columns), strict=True)
+    found = names.choose(state.names, craft, offer.particulars, now_ns)
+    at = open_rows[[place for place, _, _ in found]] if found else np.zeros(0, np.int64)
+    rows = np.array([(key, *words, 0) for _, key, words in found], NAMES)
+    return rows, offer.tracks.track_id[at], tag[at]
 
 
 def _framed(
@@ -353,7 +330,7 @@ def dump(state: State) -> dict[str, Any]:
         "pseudonyms": pseudonyms.dump(state.pseudonyms),
         "means": means.dump(state.means),
         "terms": [msgspec.to_builtins(one) for one in state.terms],
-        "named": [[key, digest, at] for key, (digest, at) in state.named.items()],
+        "names": names.dump(state.names),
         "firsts": firsts.dump(state.firsts),
         "cells": state.cells.tobytes(),
         "denied": state.denied.tobytes(),
@@ -368,7 +345,7 @@ def load(plain: Mapping[str, Any]) -> State:
         pseudonyms=pseudonyms.load(plain["pseudonyms"]),
         means=means.load(plain["means"]) if "means" in plain else means.init(),
         terms={msgspec.convert(one, Terms): k for k, one in enumerate(plain["terms"])},
-        named={key: (digest, at) for key, digest, at in plain["named"]},
+        names=names.load(plain["names"]) if "names" in plain else names.init(),
         firsts=firsts.load(plain["firsts"]) if "firsts" in plain else firsts.init(),
         cells=np.frombuffer(plain.get("cells", b""), _TOLD).copy(),
         denied=np.frombuffer(plain.get("denied", b""), _DENIED).copy(),

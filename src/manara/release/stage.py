@@ -33,6 +33,7 @@ from manara.release import (
     document,
     duty,
     means,
+    names,
     precise,
     register,
     stamps,
@@ -170,6 +171,7 @@ def _hold_back(state: State, by_ns: int) -> None:
             precise.hold_back(held.precise, by_ns, state.ticked_ns)
             coarse.hold_back(held.coarse, by_ns)
             means.hold_back(held.means, by_ns)
+            names.hold_back(held.names, by_ns)
 
 
 def _renew(state: State) -> None:
