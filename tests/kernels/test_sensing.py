@@ -151,11 +151,11 @@ def test_the_grid_finds_all_within_half_a_cell(where):
     off = rng.uniform(-20e3, 20e3, (400, 2))
     for e, n in off:
         states.birth(st, 0, *geodesy.move(*centre, 0.0, e, n)[:3], 1.0, 0.0, 1.0, 1.0)
-    grid = gate.build(st, np.arange(400), 0, 6000.0)
+    grid = gate.build(st, np.arange(400), 0, 6000.0, 0)
     found = np.empty(256, np.int64)
     for e, n in rng.uniform(-20e3, 20e3, (200, 2)):
         p = geodesy.move(*centre, 0.0, e, n)[:3]
-        got = set(found[: gate.near(grid, *p, found)].tolist())
+        got = set(found[: gate.near(grid, *p, 3000.0, found)].tolist())
         d = np.hypot(*(off - (e, n)).T)
         assert set(np.flatnonzero(d < 2900.0).tolist()) <= got
         assert got <= set(np.flatnonzero(d < 3100.0).tolist())

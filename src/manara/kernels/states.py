@@ -217,7 +217,7 @@ def take_position(
     return nis
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def heard(st: Store, k: int, time_ns: int) -> None:
     """Track k was updated with a position of a time: one hit more, and how often they come.
 

@@ -41,9 +41,10 @@ from manara.records.tracks import Life, Tracks
 from manara.tracking import motion, rows
 
 SOURCES_MAX = 32
-PAIRS_MAX = 256  # an advance; of more, every second, third …
+PAIRS_MAX = 256  # an advance, until the sensors are known; of more, every second, third …
 PENDING_MAX = 65_536  # sightings that wait for a second one
-CRAFT_MAX = 512  # about so many craft are looked at; of more, every second, fourth …
+CRAFT_MAX = 512  # about so many craft are looked at until then; of more, every second, fourth …
+KEEPING = 4  # a sensor that is known is kept with so much less
 NAMELESS_HITS = 8  # plots of a craft without a name before it is believed that they are of one craft
 GAP_NS = 4_000_000_000  # the most between two sightings that are compared
 WINDOW_NS = 10_000_000_000
@@ -117,7 +118,8 @@ def observe(
     """
     if len(tracks) == 0 or not (len(plots) or (len(reports) and _senses(state))):
         return 0
-    firm = _looked_at(tracks)
+    less = KEEPING if _settled(state) else 1
+    firm = _looked_at(tracks, CRAFT_MAX // less)
     by_name = np.flatnonzero(firm & (tracks.identity > 0))
     by_name = by_name[np.argsort(tracks.identity[by_name], kind="stable")]
     owner = _owner(plots.identity, tracks, by_name) if of is None else np.where((of >= 0) & firm[of], of, -1)
@@ -127,8 +129,8 @@ def observe(
     seen = _join([state.pending, *fresh])
     order = np.lexsort((seen.time_ns, seen.craft))
     pair, rest = kernel.pairs(order, seen, GAP_NS)
-    if len(pair) > PAIRS_MAX:
-        pair = np.ascontiguousarray(pair[:: -(-len(pair) // PAIRS_MAX)])
+    if len(pair) > PAIRS_MAX // less:
+        pair = np.ascontiguousarray(pair[:: -(-len(pair) * less // PAIRS_MAX)])
     kernel.absorb(state.book, len(state.row_of), seen, pair)
     rest = rest[np.argsort(seen.time_ns[rest], kind="stable")][-PENDING_MAX:]
     state.pending = _take(seen, rest)
@@ -245,10 +247,10 @@ def _judge(state: State, n: int) -> tuple[Alarm, ...]:
 
 
 def _settle(state: State, n: int) -> None:
-    """A bias is taken out once its doubt is small beside the sensor's noise, and left in once it is twice that."""
+    """A bias is taken out once its doubt is a quarter of the sensor's noise, and left in once it is half of it."""
     sigma = np.sqrt(np.maximum(np.diag(state.book.cov).reshape(-1, kernel.WIDTH)[:n], 0.0))
     free = state.book.prior[:n] > 0.0
-    known, lost = free & (sigma < state.limit[:n]), sigma > 2.0 * state.limit[:n]
+    known, lost = free & (sigma < 0.5 * state.limit[:n]), sigma > state.limit[:n]
     state.settled[:n] = np.where(known, 1.0, np.where(lost, 0.0, state.settled[:n]))
     state.settled[:n, kernel.DRIFT] = 0.0
 
@@ -288,11 +290,18 @@ def _senses(state: State) -> bool:
     return any(form >= 0 for form in state.form_of.values())
 
 
-def _looked_at(tracks: Tracks) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _settled(state: State) -> bool:
+    """Are place and azimuth of every sensor known to a tenth of its noise?"""
+    n = len(state.row_of)
+    sigma2 = np.diag(state.book.cov).reshape(-1, kernel.WIDTH)[:n, : kernel.TIME]
+    return bool((sigma2 <= (0.2 * state.limit[:n, : kernel.TIME]) ** 2).all())
+
+
+def _looked_at(tracks: Tracks, most: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which tracks are compared: sure ones, by their id so that it is the same craft each time."""
     firm = (tracks.life > Life.TENTATIVE) & ((tracks.flags & _UNUSABLE) == 0)
     firm &= (tracks.identity > 0) | (tracks.hits >= NAMELESS_HITS)
-    mask = np.uint64((1 << max(0, (len(tracks) // CRAFT_MAX).bit_length())) - 1)
+    mask = np.uint64((1 << max(0, (len(tracks) // most).bit_length())) - 1)
     return np.asarray(firm & ((tracks.track_id & mask) == 0), np.bool_) if mask else firm
 
 
