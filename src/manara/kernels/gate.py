@@ -40,8 +40,7 @@ class Grid(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def _bucket(cx: int, cy: int, cz: int, mask: int) -> int:
-    h = (cx * 73856093) ^ (cy * 19349663) ^ (cz * 83492791)
-    return (h ^ (h >> 15)) & mask
+    return (cx + 8191 * cy + 131071 * cz) & mask  # neighbours stay neighbours: a sensor's plots lie together
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -68,7 +67,7 @@ def build(st: Store, member: I8, time_ns: int, cell_m: float, room: int) -> Grid
     """
     m = len(member)
     size = 16
-    while size < 2 * m:
+    while size < 2 * m + room:
         size *= 2
     scale = 6371e3 / cell_m
     place, bucket, ahead = np.empty((m, 3), np.int64), np.empty(m, np.int64), np.empty((m, 3))

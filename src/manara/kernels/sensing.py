@@ -84,6 +84,7 @@ class Scene(NamedTuple):
     motions: F8  # (16, 3) of the same kinds: densities of the steady and the turning model, spread of turn rates
     work: F8  # (4, 14) for ``models.step``
     plain: bool  # one model, counts of plots instead of odds: what a textbook tracker does
+    seeing: F8  # (s, 5) see ``horizons``; written by the sweep
     to: I8  # (n,) for each plot of this sweep the row of the track that took it, −1 none; written by the sweep
 
 
@@ -282,21 +283,37 @@ def slices(order: I8, rows: PlotRows, sites: F8) -> tuple[I8, I8]:
 
 
 @njit(cache=True, nogil=True)
-def plots_per_s(sites: F8, seen_ns: I8, now_ns: int, x: float, y: float, z: float) -> float:
+def horizons(sites: F8, seen_ns: I8, now_ns: int) -> F8:
+    """What ``plots_per_s`` asks of each sensor, (s, 5): its n-vector, the cosine of its range, looks a second.
+
+    In: sites (s, 15), time of each sensor's last plot (s,); a sensor silent for five periods sees nothing.
+
+    >>> s = np.ones((1, 15)); horizons(s, np.zeros(1, np.int64), 10**10)[0, 3]
+    2.0
+    """
+    out = np.zeros((len(sites), 5))
+    for j in range(len(sites)):
+        s = sites[j]
+        out[j, 3] = 2.0
+        if s[S_NX] == s[S_NX] and now_ns - seen_ns[j] <= 5e9 * s[S_PERIOD]:
+            limit = s[S_RANGE_MAX] / geodesy.B_M
+            out[j, 0], out[j, 1], out[j, 2] = s[S_NX], s[S_NY], s[S_NZ]
+            out[j, 3], out[j, 4] = 1.0 - 0.5 * limit * limit, 1.0 / s[S_PERIOD]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def plots_per_s(seeing: F8, x: float, y: float, z: float) -> float:
     """How many plots a second the sensors should give of a craft that all see: Σ 1 / period over those in range.
 
-    In: sites (s, 15), time of each sensor's last plot (s,); a sensor silent for five periods does not count.
+    In: ``seeing`` (s, 5) as ``horizons`` gives it. About 1 ns a sensor.
 
     >>> s = np.ones((2, 15)); s[:, S_RANGE_MAX] = 1e5; s[1, S_PERIOD] = 4.0
-    >>> plots_per_s(s, np.array([1, 1]), 1, 1.0, 0.0, 0.0)
+    >>> plots_per_s(horizons(s, np.array([1, 1]), 1), 1.0, 0.0, 0.0)
     1.25
     """
     rate = 0.0
-    for j in range(len(sites)):
-        s = sites[j]
-        if s[S_NX] != s[S_NX] or now_ns - seen_ns[j] > 5e9 * s[S_PERIOD]:
-            continue
-        limit = s[S_RANGE_MAX] / geodesy.B_M
-        if s[S_NX] * x + s[S_NY] * y + s[S_NZ] * z >= 1.0 - 0.5 * limit * limit:
-            rate += 1.0 / s[S_PERIOD]
+    for j in range(len(seeing)):
+        if seeing[j, 0] * x + seeing[j, 1] * y + seeing[j, 2] * z >= seeing[j, 3]:
+            rate += seeing[j, 4]
     return rate

@@ -22,6 +22,7 @@ from manara.kernels.sensing import (
     Plot,
     PlotRows,
     Scene,
+    horizons,
     locate,
     pick,
     plots_per_s,
@@ -135,6 +136,7 @@ def sweep(order: I8, rows: PlotRows, now_ns: int, sc: Scene, st: Store, counts: 
             m += 1
             seen_ns[rows.sensor[i]] = max(seen_ns[rows.sensor[i]], t)
     out, start = slices(good[:m], rows, sites)
+    sc.seeing[:] = horizons(sites, seen_ns, now_ns)
     top = st.head[TOP] + len(order)
     near = Near(np.zeros(top, np.int64), np.empty(top, np.int64), np.empty(top, np.int64), np.empty(AROUND, np.int64))
     g, end = 0, 0
@@ -307,7 +309,7 @@ def _take(i: int, plot: Plot, k: int, sc: Scene, st: Store, counts: I8) -> None:
         b[k, LIFE] = CONFIRMED
     if b[k, HITS] % 8 == 0:
         v = st.mean[k]
-        st.fac[k, RATE] = plots_per_s(sc.sites, sc.seen_ns, t, v[NX], v[NY], v[NZ])
+        st.fac[k, RATE] = plots_per_s(sc.seeing, v[NX], v[NY], v[NZ])
     if b[k, LIFE] == CONFIRMED and chained(st, k):
         mark(st, k, t)
     _learn(plot, k, sc.kinds[row, K_HOLD], st)
@@ -326,14 +328,14 @@ def _enough(plot: Plot, k: int, plain: bool, st: Store) -> bool:
     return bool(hits >= HITS_BLIND or (hits >= HITS_TO_CONFIRM and due <= hits + MISSES_TO_CONFIRM))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _label(k: int, identity: int, st: Store) -> None:
     """A track without an address takes the one that came with its plot, unless too many claim it already."""
     if identity != 0 and st.book[k, IDENTITY] == 0 and chain_length(st, identity) < CHAIN_MAX:
         link(st, k, identity)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _learn(plot: Plot, k: int, hold_s: float, st: Store) -> None:
     """Height, code, kind, flags and source of a plot."""
     b = st.book
@@ -373,7 +375,7 @@ def _begin(plot: Plot, sc: Scene, st: Store, counts: I8) -> int:
         st.mean[k, VE], st.mean[k, VN] = speed * math.sin(course), speed * math.cos(course)
         st.cov[k, 7] = st.cov[k, 9] = 0.01 * prior * prior + 0.01 * speed * speed
     st.fac[k, INTERVAL], st.fac[k, SCORE] = plot.period_s, (2.0 * CERTAIN if sc.plain else FIRST_SCORE)
-    st.fac[k, RATE] = plots_per_s(sc.sites, sc.seen_ns, t, plot.x, plot.y, plot.z)
+    st.fac[k, RATE] = plots_per_s(sc.seeing, plot.x, plot.y, plot.z)
     _label(k, plot.identity, st)
     _learn(plot, k, sc.kinds[row, K_HOLD], st)
     return k

@@ -168,7 +168,8 @@ def _sweep(state: State, plots: Plots, now_ns: int, counts: I8) -> tuple[I8, I8]
         plots = registration.corrected(state.registration, plots, which, state.table)
     order = np.argsort(plots.time_ns, kind="stable")
     seen = rows.plots(plots, _bits(state, plots.source), which)
-    scene = Scene(state.table, state.seen_ns, state.tally, _KINDS, _MOTIONS, np.zeros((4, 14)), state.plain, to)
+    work, seeing = np.zeros((4, 14)), np.zeros((len(state.table), 5))
+    scene = Scene(state.table, state.seen_ns, state.tally, _KINDS, _MOTIONS, work, state.plain, seeing, to)
     sweep(order, seen, now_ns, scene, state.store, counts)
     return which, to
 
