@@ -288,7 +288,7 @@ def horizons(sites: F8, seen_ns: I8, now_ns: int) -> F8:
 
     In: sites (s, 15), time of each sensor's last plot (s,); a sensor silent for five periods sees nothing.
 
-    >>> s = np.ones((1, 15)); horizons(s, np.zeros(1, np.int64), 10**10)[0, 3]
+    >>> s = np.ones((1, 15)); float(horizons(s, np.zeros(1, np.int64), 10**10)[0, 3])
     2.0
     """
     out = np.zeros((len(sites), 5))
