@@ -29,7 +29,7 @@ FOREIGN = {
 
 
 # Names that are still to be changed. The list may only shrink: a name that is gone is struck from it.
-OWED = {}
+OWED: set[tuple[str, str]] = set()
 
 
 def words(name: str) -> set[str]:
