@@ -98,7 +98,8 @@ def test_row_07_names_leave_no_earlier_than_the_rows_of_the_same_rule(delay_s):
     for second in range(delay_s + 3):
         now = world.NOW + second * S
         tracks = Tracks.blank(1).replace(
-            track_id=np.array([1], np.uint64), life=np.array([Life.CONFIRMED], np.uint8), identity=np.array([WHO], np.uint64),
+            track_id=np.array([1], np.uint64), identity=np.array([WHO], np.uint64),
+            life=np.array([Life.CONFIRMED], np.uint8),
             domain=np.array([Domain.AIR], np.uint8), lat_rad=np.array([0.6]), lon_rad=np.array([0.3]),
             updated_ns=np.array([now]), time_ns=np.array([now]),
             cov=np.tile(np.array([100.0, 0, 0, 0, 100.0, 0, 0, 1, 0, 1]), (1, 1)),

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from manara.records.agreement import Agreement, Phase
 from manara.records.columns import I8, U1, U4, U8
 from manara.records.identity import Space
-from manara.records.marking import Codebook, Marking, Strip
+from manara.records.marking import Codebook, Marking, Obligations, Strip
 from manara.records.particulars import Particulars
 from manara.records.released import NAMES, ROWS_MAX, Block, Rows, RowTable, Terms
 from manara.records.reports import Domain
@@ -31,7 +31,7 @@ from manara.records.tracks import Life, Tracks
 from manara.release import coarse, firsts, labels, means, names, precise, pseudonyms
 from manara.release.adversary import Shadow
 from manara.release.never import may_fuse
-from manara.release.rules import Decisions, Denial, Obligations, Program, decide
+from manara.release.rules import Decisions, Denial, Program, decide
 
 NS = 1_000_000_000
 SEA_S = 5  # craft at sea are told of so often

@@ -105,5 +105,5 @@ def dump(state: State) -> dict[str, Any]:
 
 def load(plain: Mapping[str, Any]) -> State:
     """Take what ``dump`` gave."""
-    held = ({key: (digest, at) for key, digest, at in plain[name]} for name in ("told", "waiting"))
-    return State(*held)
+    told, waiting = ({key: (digest, at) for key, digest, at in plain[name]} for name in ("told", "waiting"))
+    return State(told, waiting)
