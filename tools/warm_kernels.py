@@ -68,7 +68,7 @@ def rehearse_sharing(seconds: int = 150) -> None:
 def main() -> int:
     """Warm all, print one line."""
     began = time.perf_counter()
-    print("kernels: compiling once, up to two minutes", flush=True)
+    print("kernels: compiling once, two to three minutes", flush=True)
     folder = numba_cache.configure()
     tracks = 0
     failed = []

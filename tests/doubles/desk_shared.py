@@ -51,6 +51,7 @@ class SharedSource(FakeSource):
         )
         return dataclasses.replace(
             plain,
+            own="arvena",
             tracks=tracks,
             pedigree=pedigree,
             regions=self._squares(),

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manara.records.released import WARNING
+from manara.records.warnings import WINDOW_NS
 from manara.release import duty
 from manara.release.duty import Danger, Hazard, Severity
 
@@ -55,8 +56,8 @@ def test_it_says_the_worst_and_its_window_and_is_always_as_long(some):
         for row in rows:
             there = [one for one in some if one.area == row["area"].decode()]
             assert row["severity"] == max(one.severity for one in there)
-            assert row["window_ns"] % duty.WINDOW_NS == 0
-            assert any(0 <= one.time_ns - row["window_ns"] < duty.WINDOW_NS for one in there)
+            assert row["window_ns"] % WINDOW_NS == 0
+            assert any(0 <= one.time_ns - row["window_ns"] < WINDOW_NS for one in there)
             assert not row["spare"].any()
 
 

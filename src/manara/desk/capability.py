@@ -8,7 +8,7 @@ from typing import Any
 from manara.desk import words
 from manara.records.capability import Availability, Entry
 from manara.records.inputs import Views
-from manara.records.marking import ALL_PURPOSES, Purpose
+from manara.records.marking import ALL_PURPOSES
 
 Plain = dict[str, Any]
 NEVER_NS = (1 << 63) - 1
@@ -25,7 +25,6 @@ def capability(views: Views) -> Plain:
 
 def _entry(one: Entry, now_ns: int) -> Plain:
     placed = math.isfinite(one.lat_rad) and math.isfinite(one.lon_rad)
-    purposes = one.purpose or ALL_PURPOSES
     return {
         "partner": one.partner or "own",
         "number": str(one.number),
@@ -52,7 +51,7 @@ def _entry(one: Entry, now_ns: int) -> Plain:
         "age_s": round((now_ns - one.told_ns) * 1e-9, 1) if one.told_ns else None,
         "expires": words.time_text(one.expires_ns) if one.expires_ns < NEVER_NS else "",
         "marking": {
-            "purpose": [p.name.lower() for p in Purpose if p and p & purposes and p.name],
+            "purpose": words.purposes(one.purpose or ALL_PURPOSES),
             "onward": list(one.onward),
             "rules": list(one.rules),
             "sensitivity": one.sensitivity if not one.partner else "",

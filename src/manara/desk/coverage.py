@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from manara.desk import words
+from manara.desk import cells, words
 from manara.kernels import coverage as levels_of
 from manara.kernels import grid
 from manara.records.coverage import LAYERS, LEAST, TIER, Band, Joined, Size
@@ -31,7 +30,9 @@ def coverage(views: Views, domain: str, band: str, size: str) -> Plain | None:
     layer = int(SIZES[size]) + (3 * int(BANDS[band]) if which == Domain.AIR else 0)
     found = _cells(views.coverage, which, layer) if views.coverage is not None else []
     names = ["own", *(one.id for one in views.partners)]
-    features = [_feature(one, names) for one in found[:MOST]]
+    drawn = found[:MOST]
+    around = cells.rings(np.array([one[0] for one in drawn], np.uint64))
+    features = [_feature(one, ring, names) for one, ring in zip(drawn, around, strict=True)]
     counts = {state: sum(one[1] == k for one in found) for k, state in enumerate(STATES) if state}
     return {
         "type": "FeatureCollection",
@@ -62,13 +63,11 @@ def _cells(joined: Joined, domain: int, layer: int) -> list[Row]:
     ]
 
 
-def _feature(row: Row, names: list[str]) -> Plain:
+def _feature(row: Row, ring: list[list[float]], names: list[str]) -> Plain:
     cell, state, level, many, inside, who = row
-    lat, lon = grid.corners(np.array([cell], np.uint64))
-    ring = [[round(math.degrees(x), 4), round(math.degrees(y), 4)] for x, y in zip(lon[0], lat[0], strict=True)]
     return {
         "type": "Feature",
-        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
         "properties": {
             "cell": f"{cell:x}",
             "state": STATES[state],

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from manara.desk import partners, words
+from manara.desk import cells, partners, words
 from manara.kernels import grid
 from manara.records import identity
 from manara.records.inputs import Views
-from manara.records.marking import Purpose
 from manara.records.partners import Given, Warned
 from manara.records.released import Rows, Terms
+from manara.records.warnings import WINDOW_NS
 
 Plain = dict[str, Any]
-WINDOW_NS = 300_000_000_000  # a warning speaks of five minutes (release/duty.py)
 MOST = 5_000  # features of one answer; the counts say how many there are
 
 
@@ -55,8 +53,6 @@ def _point(one: Given, k: int) -> Plain:
     row = one.precise[k]
     number, who = int(row["track"]), int(row["identity"])
     name, callsign = one.names.get(number, ("", ""))
-    ve, vn = float(row["ve_mps"]), float(row["vn_mps"])
-    speed = math.hypot(ve, vn)
     lon, lat = words.degrees(float(row["lon_rad"])), words.degrees(float(row["lat_rad"]))
     return {
         "type": "Feature",
@@ -68,28 +64,25 @@ def _point(one: Given, k: int) -> Plain:
             "name": name,
             "callsign": callsign,
             "time": words.time_text(int(row["time_ns"])),
-            "speed_mps": words.rounded(speed, 2),
-            "course_deg": round(math.degrees(math.atan2(ve, vn)), 1) % 360.0 if speed > 0.0 else None,
+            **words.motion(float(row["ve_mps"]), float(row["vn_mps"])),
             "altitude_m": words.rounded(float(row["alt_m"]), 1),
         },
     }
 
 
 def _squares(one: Given) -> list[Plain]:
-    told = one.coarse[:MOST]
-    told_terms = one.coarse_terms[:MOST]
-    good = grid.valid(told["cell"])
-    told, told_terms = told[good], told_terms[good]
-    lat, lon = grid.corners(np.ascontiguousarray(told["cell"]))
-    return [_square(one, row, int(told_terms[k]), lat[k], lon[k]) for k, row in enumerate(told)]
+    good = np.flatnonzero(grid.valid(one.coarse["cell"]))[:MOST]
+    told, terms = one.coarse[good], one.coarse_terms[good].tolist()
+    return [
+        _square(one, row, place, ring) for row, place, ring in zip(told, terms, cells.rings(told["cell"]), strict=True)
+    ]
 
 
-def _square(one: Given, row: Any, place: int, lat: Any, lon: Any) -> Plain:
-    ring = [[math.degrees(x), math.degrees(y)] for y, x in zip(lat, _whole(lon), strict=True)]
+def _square(one: Given, row: Any, place: int, ring: list[list[float]]) -> Plain:
     return {
         "type": "Feature",
         "id": str(int(row["track"])),
-        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
         "properties": {
             **_plain(one, row, place),
             "cell": f"{int(row['cell']):x}",
@@ -97,11 +90,6 @@ def _square(one: Given, row: Any, place: int, lat: Any, lon: Any) -> Plain:
             "epoch_s": int(row["epoch_s"]),
         },
     }
-
-
-def _whole(lon: Any) -> Any:
-    """Longitudes of one cell without a jump at the antimeridian."""
-    return lon[0] + np.remainder(lon - lon[0] + math.pi, 2.0 * math.pi) - math.pi
 
 
 def _plain(one: Given, row: Rows | Any, place: int) -> Plain:
@@ -119,7 +107,7 @@ def _terms(terms: Terms | None) -> Plain:
         return {"rules": []}
     return {
         "rules": list(terms.rules),
-        "purpose": [one.name.lower() for one in Purpose if one & terms.purpose and one.name],
+        "purpose": words.purposes(terms.purpose),
         "retention_s": terms.retention_s,
         "onward": list(terms.onward),
         "cell_m": terms.cell_m,

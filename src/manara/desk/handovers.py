@@ -17,7 +17,7 @@ ANSWERS = ("accept", "decline")
 
 def handovers(views: Views) -> Plain:
     """Open ones first, the newest first; behind them those that are over."""
-    own = _own(views)
+    own = views.own
     newest = sorted(views.handovers.all, key=lambda one: (one.state != "offered", -one.since_ns))
     return {
         "time": words.time_text(views.now_ns),
@@ -27,13 +27,6 @@ def handovers(views: Views) -> Plain:
         "proposals": [_proposal(one) for one in views.handovers.proposals],
         "turned": [_turned(one) for one in reversed(views.handovers.turned[-5:])],
     }
-
-
-def _own(views: Views) -> str:
-    """This node's partner: the one that none of the others is."""
-    others = {one.id for one in views.partners}
-    named = {side for one in views.handovers.all for side in one.stream.split(">")}
-    return next(iter(sorted(named - others)), "")
 
 
 def _handover(one: Handover, own: str, now_ns: int) -> Plain:
@@ -70,7 +63,7 @@ def _turned(one: Turned) -> Plain:
 
 def open_offer(views: Views, offer: str) -> Handover | None:
     """A partner's offer that may be answered here."""
-    own = _own(views)
+    own = views.own
     found = next((one for one in views.handovers.all if one.id == offer), None)
     return found if found is not None and found.stream.endswith(f">{own}") and found.state == "offered" else None
 

@@ -193,15 +193,11 @@ def _from(views: Views, row: int) -> Plain:
 
 def _motion(views: Views, row: int) -> Plain:
     t = views.tracks
-    ve, vn = float(t.ve_mps[row]), float(t.vn_mps[row])
-    speed = math.hypot(ve, vn)
-    course = round(math.degrees(math.atan2(ve, vn)), 1) % 360.0 if speed > 0.0 else None
     shape = ellipse(float(t.cov[row, 0]), float(t.cov[row, 1]), float(t.cov[row, 4]))
     return {
         "time": words.time_text(int(t.time_ns[row])),
         "age_s": round((views.now_ns - int(t.updated_ns[row])) * 1e-9, 1),
-        "speed_mps": words.rounded(speed, 2),
-        "course_deg": course,
+        **words.motion(float(t.ve_mps[row]), float(t.vn_mps[row])),
         "heading_deg": words.degrees(float(t.heading_rad[row]), 1),
         "climb_mps": words.rounded(float(t.vu_mps[row]), 2),
         "altitude_reference": words.ALT_REFS.get(int(t.alt_ref[row]), "none"),

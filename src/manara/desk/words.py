@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from manara.records.marking import Purpose
 from manara.records.reports import AltRef, Domain, Flag, Kind
 from manara.records.tracks import Life
 
@@ -42,6 +43,26 @@ def time_text(time_ns: int) -> str:
         return ""
     moment = _EPOCH + timedelta(milliseconds=time_ns // 1_000_000)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def purposes(bits: int) -> list[str]:
+    """The names of the purposes for which something may be used.
+
+    >>> purposes(3)
+    ['safety_of_life', 'search_and_rescue']
+    """
+    return [one.name.lower() for one in Purpose if one and one & bits and one.name]
+
+
+def motion(ve_mps: float, vn_mps: float) -> dict[str, float | None]:
+    """Speed and course of a velocity; none of what is not known, and no course of what stands still.
+
+    >>> motion(3.0, 4.0)
+    {'speed_mps': 5.0, 'course_deg': 36.9}
+    """
+    speed = math.hypot(ve_mps, vn_mps)
+    course = round(math.degrees(math.atan2(ve_mps, vn_mps)), 1) % 360.0 if speed > 0.0 else None
+    return {"speed_mps": rounded(speed, 2), "course_deg": course}
 
 
 def rounded(value: float, digits: int) -> float | None:

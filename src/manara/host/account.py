@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from manara.host.log_store import LogStore
+from manara.host.log_times import first_since
 from manara.host.reciprocity import Added
 from manara.link import heads
 from manara.records.reject import Reject
@@ -145,7 +146,7 @@ def make(log: LogStore, own: str, month: str, each: Callable[[int], None] = lamb
 def _entries(log: LogStore, stream: str, begin_ns: int, end_ns: int, each: Callable[[int], None]) -> Iterator[_Entry]:
     """Entries of a stream in that time, in order."""
     many, oldest = log.heads().get(stream, 0), log.oldest(stream)
-    at = _first(log, stream, many, begin_ns)
+    at = first_since(log, stream, begin_ns)
     while at < min(oldest, many):  # of these only heads are left
         kept = log.head(stream, at)
         head = heads.parse(kept.entry.head) if kept else Reject("missing", b"", "")
@@ -167,20 +168,6 @@ def _entries(log: LogStore, stream: str, begin_ns: int, end_ns: int, each: Calla
         if not some:
             return
         at += len(some)
-
-
-def _first(log: LogStore, stream: str, many: int, begin_ns: int) -> int:
-    """The first entry at or after a time: offsets and times go up together."""
-    low, high = 0, many
-    while low < high:
-        middle = (low + high) // 2
-        kept = log.head(stream, middle)
-        head = heads.parse(kept.entry.head) if kept else None
-        if not isinstance(head, Head) or int(head.time_ns) < begin_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _count(one: Partner, entry: _Entry, history: bool) -> None:

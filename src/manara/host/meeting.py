@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -78,8 +79,9 @@ def check_card(partner: Partner, persons: tuple[Person, ...], areas: tuple[Area,
         raise BadInput(wrong.text(), str(path), "ask the partner for a sound card")
 
 
+@lru_cache(maxsize=64)
 def fingerprint(invitation: bytes, reply: bytes) -> str:
-    """What both sides read to each other: 8 groups of 4 digits over both cards.
+    """What both sides read to each other: 8 groups of 4 digits over both cards. Slow on purpose, so once for a pair.
 
     >>> fingerprint(b"a", b"b")
     '7fd2 87b6 496f 7e64 dbc2 a7d4 7689 9b45'

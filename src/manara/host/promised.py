@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from manara.host.log_store import LogStore
+from manara.host.log_times import first_since
 from manara.host.received import Received
 from manara.ledger import places
 from manara.link import heads
 from manara.records.agreement import Agreement
 from manara.records.reject import Reject
-from manara.records.released import Head
 from manara.release import promises, statements
 from manara.release.promises import Entry, Measured
 
@@ -42,11 +42,11 @@ def measure(
     """The figures of an agreement (``sha256``: of its document), of which this node is one side, and the newest tick of
     the releaser that it has. ``until_ns`` None: up to that tick. ``each``: told of entries read."""
     stream = f"{one.releaser}>{one.recipient}"
-    first = _first(log, stream, from_ns) if own == one.releaser else received.first(stream, from_ns)
+    first = first_since(log, stream, from_ns) if own == one.releaser else received.first(stream, from_ns)
     entries = [found for found in _entries(log, received, own, stream, first, each) if found is not None]
     through_ns = entries[-1].time_ns if entries else 0
     until_ns = through_ns + 1 if until_ns is None else until_ns
-    begin = _first(log, own, max(from_ns - EARLIER_NS, 0))
+    begin = first_since(log, own, max(from_ns - EARLIER_NS, 0))
     said = dict(_said(_entries(log, received, own, own, begin, each), stream))
     return promises.measure(entries, said, stream, sha256, one.promises, from_ns, until_ns), through_ns
 
@@ -91,7 +91,7 @@ class Following:
         if known is None:
             theirs = heads.releaser(stream) != self.own
             since_ns = max(self._since_ns - EARLIER_NS, 0) if stream == self.own else self._since_ns
-            first = self.received.first(stream, since_ns) if theirs else _first(self.log, stream, since_ns)
+            first = self.received.first(stream, since_ns) if theirs else first_since(self.log, stream, since_ns)
             known = self._read[stream] = _Read([], first)
         for one in _entries(self.log, self.received, self.own, stream, known.next, lambda _: None):
             if one is not None:
@@ -118,20 +118,6 @@ def _entries(
         each(1)
         if kept is not None:
             yield _entry(offset, kept.entry.head)
-
-
-def _first(log: LogStore, stream: str, from_ns: int) -> int:
-    """The first entry at or after a time: offsets and times go up together."""
-    low, high = 0, log.heads().get(stream, 0) if from_ns else 0
-    while low < high:
-        middle = (low + high) // 2
-        kept = log.head(stream, middle)
-        head = heads.parse(kept.entry.head) if kept else None
-        if not isinstance(head, Head) or int(head.time_ns) < from_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _entry(offset: int, data: bytes) -> Entry | None:

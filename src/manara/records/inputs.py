@@ -319,6 +319,7 @@ class Views:
 
     now_ns: int = 0
     sequence: int = 0
+    own: str = ""  # the partner whose node this is; "": it shares with nobody
     tracks: Tracks = field(default_factory=lambda: Tracks.blank(0))
     sources: tuple[int, ...] = ()  # slot -> source id, as in Tracks.sources
     source_names: Mapping[int, str] = field(default_factory=dict)

@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import msgspec
 
+WINDOW_NS = 300_000_000_000  # what a warning under rule 0 says of time: in which five minutes
+
 
 class Hazard(IntEnum):
     """What is feared."""

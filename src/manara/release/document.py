@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -98,8 +99,10 @@ def utc_ns(text: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=64)
 def read(text: bytes) -> Document | tuple[Fault, ...]:
-    """The agreement in these bytes, or every fault that was found, in the order of the lines."""
+    """The agreement in these bytes, or every fault that was found, in the order of the lines. Each signature that is
+    added or checked asks again: the same bytes are read once."""
     if len(text) > DOCUMENT_BYTES:
         return (Fault(0, "", f"larger than {DOCUMENT_BYTES} bytes"),)
     try:

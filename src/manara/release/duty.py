@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from manara.records.released import WARNING, Rows
-from manara.records.warnings import Danger, Hazard, Severity
+from manara.records.warnings import WINDOW_NS, Danger, Hazard, Severity
 
 __all__ = ["Danger", "Hazard", "Severity", "State", "advance", "dump", "init", "load"]
 
-WINDOW_NS = 300_000_000_000
 EVERY_NS = 60_000_000_000
 OPEN_MAX = 4_096  # areas remembered; there are at most 63 in a directory
 

@@ -44,10 +44,11 @@ def views(
     sequence: int,
 ) -> Views:
     """Everything that may be read until the next step."""
-    tracked, seen = shown
+    (tracked, seen), entries = shown, register_to_release.entries(shared.release, config, now_ns)
     return Views(
         now_ns=now_ns,
         sequence=sequence,
+        own=config.partner,
         tracks=seen.tracks,
         sources=tracked.sources,
         source_names={one: name_of(one, config) for one in {*tracked.sources, *(r.source for r in tracked.registered)}},
@@ -63,10 +64,7 @@ def views(
         regions=seen.regions,
         warned=seen.warned,
         drafts=feared.drafts,
-        capability=(
-            *register_to_release.entries(shared.release, config, now_ns),
-            *means.shown(shared.own.means, now_ns),
-        ),
+        capability=(*entries, *means.shown(shared.own.means, now_ns)),
         coverage=shared.own.surveyed.joined if shared.own.surveyed else None,
         told_gaps=dict(shared.own.means.gaps),
         areas=shared.release.directory.areas,
